@@ -1,0 +1,56 @@
+"""ModelSchema -> VAE: the one place where a description becomes modules."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from model_store import schema
+from model_store.schema import ModelSchema
+from model_store.vae.likelihoods import (
+    BernoulliHead,
+    CategoricalHead,
+    DiscretizedLogisticHead,
+    GaussianHead,
+    LikelihoodHead,
+    MixedHead,
+    PoissonHead,
+)
+from model_store.vae.model import VAE
+from model_store.vae.networks import DenseNetwork
+from model_store.vae.priors import StandardNormal
+from model_store.vae.transforms import AffineTransform
+
+_HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
+    schema.Bernoulli: lambda _, n: BernoulliHead(n),
+    schema.Categorical: lambda s, _: CategoricalHead(s.cardinalities),
+    schema.Gaussian: lambda s, n: GaussianHead(n, s.scale, s.floor),
+    schema.DiscretizedLogistic: lambda s, _: DiscretizedLogisticHead(s.levels, s.scale),
+    schema.Poisson: lambda _, n: PoissonHead(n),
+    schema.Mixed: lambda s, _: MixedHead(
+        [(p.columns, build_head(p.likelihood, len(p.columns))) for p in s.parts]
+    ),
+}
+
+
+def build_vae(model: ModelSchema) -> VAE:
+    """A VAE of this description in evaluation mode, its weights freshly initialised.
+
+    Under `torch.device("meta")` nothing is allocated, which tells the names, shapes and dtypes a
+    checkpoint must have before one is read.
+    """
+    head = build_head(model.likelihood, model.num_features)
+    vae = VAE(
+        encoder=DenseNetwork(head.input_width, model.encoder.hidden_sizes, 2 * model.latent_dim),
+        decoder=DenseNetwork(model.latent_dim, model.decoder.hidden_sizes, head.output_width),
+        head=head,
+        prior=StandardNormal(),
+        transform=AffineTransform(torch.zeros(model.num_features), torch.ones(model.num_features)),
+        event_shape=model.event_shape,
+    )
+    return vae.eval()
+
+
+def build_head(likelihood: schema.Likelihood, num_features: int) -> LikelihoodHead:
+    """The likelihood head of this description."""
+    return _HEADS[type(likelihood)](likelihood, num_features)

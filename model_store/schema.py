@@ -1,0 +1,177 @@
+"""The frozen, versioned description a VAE is rebuilt from: pydantic models, JSON both ways."""
+
+import math
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FORMAT_VERSION = 1
+
+Kind = Literal["real", "unit_interval", "binary", "ordinal", "pixel", "categorical", "count"]
+"""What values a feature takes; see `docs/checkpoint-format.md` for the table."""
+
+Scale = Literal["fixed", "shared", "per_feature", "predicted"]
+"""How a Gaussian's standard deviation is parametrised."""
+
+Size = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and without fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Feature(Frozen):
+    """One feature of the inputs, in the user's units.
+
+    `categories` names the codes 0, 1, ... of a categorical feature; `levels` is L for ordinal and
+    pixel features, whose values are 0 ... L-1.
+    """
+
+    name: str = Field(min_length=1, max_length=256)
+    kind: Kind
+    likelihood: str
+    categories: tuple[str, ...] | None = None
+    levels: int | None = Field(default=None, ge=2)
+
+
+class Bernoulli(Frozen):
+    """Binary features."""
+
+    name: Literal["bernoulli"] = "bernoulli"
+
+
+class Categorical(Frozen):
+    """Unordered codes 0 ... cardinality-1; one cardinality per feature."""
+
+    name: Literal["categorical"] = "categorical"
+    cardinalities: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = Field(min_length=1)
+
+
+class Gaussian(Frozen):
+    """Real features; `floor` bounds the standard deviation from below, in model units."""
+
+    name: Literal["gaussian"] = "gaussian"
+    scale: Scale = "per_feature"
+    floor: float = Field(default=math.exp(-5.0), gt=0)
+
+
+class DiscretizedLogistic(Frozen):
+    """Ordered integers 0 ... levels-1; one number of levels per feature."""
+
+    name: Literal["discretized_logistic"] = "discretized_logistic"
+    levels: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = Field(min_length=1)
+    scale: Literal["per_feature", "predicted"] = "predicted"
+
+
+class Poisson(Frozen):
+    """Counts."""
+
+    name: Literal["poisson"] = "poisson"
+
+
+PlainLikelihood = Annotated[
+    Bernoulli | Categorical | Gaussian | DiscretizedLogistic | Poisson, Field(discriminator="name")
+]
+
+
+class MixedPart(Frozen):
+    """Features that share one kind of likelihood, by their flat indices."""
+
+    columns: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    likelihood: PlainLikelihood
+
+
+class Mixed(Frozen):
+    """One likelihood per column of a table."""
+
+    name: Literal["mixed"] = "mixed"
+    parts: tuple[MixedPart, ...] = Field(min_length=1)
+
+
+Likelihood = Annotated[
+    Bernoulli | Categorical | Gaussian | DiscretizedLogistic | Poisson | Mixed,
+    Field(discriminator="name"),
+]
+
+
+class Network(Frozen):
+    """A dense network: hidden widths between the given input and output; () is a linear map."""
+
+    hidden_sizes: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = ()
+
+
+class ModelSchema(Frozen):
+    """Everything but the weights: what `build` needs to make the same VAE again."""
+
+    event_shape: tuple[Size, ...] = Field(min_length=1, max_length=4)
+    latent_dim: Annotated[int, Field(ge=1, le=65_536)]
+    features: tuple[Feature, ...]
+    likelihood: Likelihood
+    encoder: Network = Network()
+    decoder: Network = Network()
+    prior: Literal["standard_normal"] = "standard_normal"
+    posterior: Literal["diagonal"] = "diagonal"
+
+    @property
+    def num_features(self) -> int:
+        """Product of the event shape."""
+        return math.prod(self.event_shape)
+
+    @model_validator(mode="after")
+    def _one_feature_per_cell(self) -> Self:
+        if len(self.features) != self.num_features:
+            raise ValueError(
+                f"{len(self.features)} features for event shape {self.event_shape}; "
+                f"needed {self.num_features}."
+            )
+        return self
+
+
+class Estimate(Frozen):
+    """A number and its standard error over the held-out rows, in nats per row."""
+
+    value: float
+    standard_error: float = Field(ge=0)
+
+
+class Evaluation(Frozen):
+    """Held-out numbers of the published model, at KL weight 1 and in data units."""
+
+    rows: int = Field(ge=1)
+    num_samples: int = Field(ge=1)
+    elbo: Estimate
+    log_likelihood: Estimate
+    reconstruction: Estimate
+    kl_divergence: Estimate
+    bits_per_dim: float
+    active_units: int = Field(ge=0)
+    kl_per_latent: tuple[float, ...]
+    features_at_floor: tuple[str, ...] = ()
+
+
+class DataSummary(Frozen):
+    """Where the rows came from and how they were split."""
+
+    source: str
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+    constant_features: tuple[str, ...] = ()
+
+
+class CheckpointDocument(Frozen):
+    """The JSON document in a checkpoint's metadata; `digest` is over the tensor bytes."""
+
+    format_version: Literal[1] = 1
+    model: ModelSchema
+    objective: str
+    seed: int = Field(ge=0)
+    training: dict[str, Any]
+    data: DataSummary
+    evaluation: Evaluation
+    libraries: dict[str, str]
+    created: datetime
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -1,0 +1,1 @@
+"""Names, versions, aliases; the only code that touches storage."""

@@ -1,0 +1,1 @@
+"""The statistics of a variational autoencoder: pure functions and modules of tensors."""

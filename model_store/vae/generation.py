@@ -1,0 +1,184 @@
+"""From rows to latents and from latents to rows: encode, decode, sample, reconstruct, interpolate.
+
+Like the estimators: rows in data units and a seed in, frozen records out, the same for a row
+whatever rows stand beside it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from model_store.errors import ShapeError
+from model_store.vae.estimators import CHUNK_ELEMENTS, finite_rows
+from model_store.vae.model import VAE, total
+from model_store.vae.noise import Noise
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """q(z | x) of each row: mean, standard deviation, KL to the prior in nats, and draws."""
+
+    loc: Float[Tensor, "rows latents"]
+    scale: Float[Tensor, "rows latents"]
+    kl_divergence: Float[Tensor, " rows"]
+    samples: Float[Tensor, "rows k latents"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """p(x | z) of each latent, in data units: its mean, its parameters by name, and draws.
+
+    Parameters have shape (rows, *event), with one more axis for the categories of `probs`; those
+    of a mixed table are named `column.parameter` and have shape (rows,) or (rows, categories).
+    """
+
+    outputs: Float[Tensor, "rows *event"]
+    parameters: dict[str, Float[Tensor, "rows ..."]]
+    samples: Float[Tensor, "rows k *event"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Draws from the model and the latents they came from."""
+
+    samples: Float[Tensor, "k *event"]
+    latents: Float[Tensor, "k latents"]
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolation:
+    """Means along the straight line between two posterior means."""
+
+    outputs: Float[Tensor, "rows steps *event"]
+    latents: Float[Tensor, "rows steps latents"]
+
+
+@torch.inference_mode()
+def encode(vae: VAE, x: Float[Tensor, "rows *event"], *, num_samples: int, seed: int) -> Encoding:
+    """Posterior of each row.
+
+    Raises:
+        ShapeError, SupportError: x does not fit the model.
+        OutOfRangeError: a row lies so far out that its posterior is not finite.
+    """
+    posterior = vae.posterior(vae.to_model_units(x))
+    finite_rows(posterior.loc, "posterior")
+    samples = None
+    if num_samples > 0:
+        noise = Noise(seed).normal(0, num_samples, vae.latent_dim).to(posterior.loc.device)
+        samples = posterior.sample(noise).transpose(0, 1)
+    kl_divergence = total(vae.kl_divergence(posterior))
+    return Encoding(posterior.loc, posterior.scale, kl_divergence, samples)
+
+
+@torch.inference_mode()
+def decode(
+    vae: VAE, latents: Float[Tensor, "rows latents"], *, num_samples: int, seed: int
+) -> Decoding:
+    """Likelihood of each latent, in data units.
+
+    Raises:
+        ShapeError: latents are not (rows, latent_dim).
+        OutOfRangeError: a latent lies so far out that its outputs are not finite.
+    """
+    z = _as_latents(vae, latents)
+    likelihood = vae.data_likelihood(z)
+    samples = None
+    if num_samples > 0:
+        uniforms = Noise(seed).uniform(0, num_samples, vae.num_features).to(z.device)
+        samples = torch.stack([likelihood.sample(u) for u in uniforms], dim=1)
+        samples = vae.to_event(finite_rows(samples, "samples"))
+    parameters = {
+        name: vae.to_event(finite_rows(value, name), after=1)
+        for name, value in likelihood.parameters().items()
+    }
+    return Decoding(vae.to_event(finite_rows(likelihood.center, "outputs")), parameters, samples)
+
+
+@torch.inference_mode()
+def sample(
+    vae: VAE, *, num_samples: int, seed: int, temperature: float, observation_noise: bool
+) -> Samples:
+    """Draws from the prior, decoded: draws of p(x | z), or its mean without observation noise.
+
+    Raises:
+        OutOfRangeError: the temperature is so high that an output is not finite.
+    """
+    noise = Noise(seed)
+    width = vae.latent_dim
+    latents = vae.prior.sample(noise.normal(0, num_samples, width), temperature=temperature)
+    latents = latents.to(vae.transform.shift.device)
+    outputs = []
+    step = max(1, CHUNK_ELEMENTS // vae.widest)
+    for start in range(0, num_samples, step):
+        likelihood = vae.data_likelihood(latents[start : start + step])
+        if observation_noise:
+            stop = min(start + step, num_samples)
+            uniforms = noise.uniform(start, stop, vae.num_features).to(latents.device)
+            outputs.append(likelihood.sample(uniforms))
+        else:
+            outputs.append(likelihood.center)
+    return Samples(vae.to_event(finite_rows(torch.cat(outputs), "samples")), latents)
+
+
+@torch.inference_mode()
+def reconstruct(
+    vae: VAE, x: Float[Tensor, "rows *event"], *, num_samples: int, seed: int
+) -> Float[Tensor, "rows *event"]:
+    """Decoder mean at the posterior mean, or averaged over `num_samples` posterior draws.
+
+    An unordered feature takes the code most probable on average.
+
+    Raises:
+        ShapeError, SupportError: x does not fit the model.
+        OutOfRangeError: a row lies so far out that its reconstruction is not finite.
+    """
+    posterior = vae.posterior(vae.to_model_units(x))
+    if num_samples == 0:
+        outputs = vae.data_likelihood(posterior.loc).center
+    else:
+        noise = Noise(seed).normal(0, num_samples, vae.latent_dim).to(posterior.loc.device)
+        rows = max(1, CHUNK_ELEMENTS // (vae.widest * num_samples))
+        outputs = torch.cat(
+            [
+                vae.data_likelihood(block.sample(noise)).weighted_center(
+                    block.loc.new_full((num_samples, block.loc.shape[0]), 1 / num_samples)
+                )
+                for block in posterior.split(rows)
+            ]
+        )
+    return vae.to_event(finite_rows(outputs, "reconstruction"))
+
+
+@torch.inference_mode()
+def interpolate(
+    vae: VAE, start: Float[Tensor, "rows *event"], end: Float[Tensor, "rows *event"], *, steps: int
+) -> Interpolation:
+    """Decoder means at `steps` equally spaced latents from one row's posterior mean to another's.
+
+    Both ends are included; a single step is the start.
+
+    Raises:
+        ShapeError, SupportError: start or end does not fit the model, or their rows differ.
+        OutOfRangeError: a row lies so far out that an output is not finite.
+    """
+    if start.shape[0] != end.shape[0]:
+        raise ShapeError(
+            f"start has {start.shape[0]} rows and end has {end.shape[0]}; needed as many of each."
+        )
+    first = vae.posterior(vae.to_model_units(start)).loc.unsqueeze(1)
+    last = vae.posterior(vae.to_model_units(end)).loc.unsqueeze(1)
+    weights = torch.linspace(0, 1, steps, device=first.device).unsqueeze(-1)
+    latents = torch.lerp(first, last, weights)
+    outputs = vae.data_likelihood(latents).center
+    return Interpolation(vae.to_event(finite_rows(outputs, "interpolation")), latents)
+
+
+def _as_latents(vae: VAE, latents: Tensor) -> Tensor:
+    if latents.shape[1:] != (vae.latent_dim,):
+        raise ShapeError(
+            f"latents have shape {tuple(latents.shape)}; this model takes (rows, {vae.latent_dim})."
+        )
+    return latents.to(vae.transform.shift.device, torch.float32)

@@ -1,0 +1,30 @@
+"""One p(x | z) per file."""
+
+from model_store.vae.likelihoods.bernoulli import BernoulliHead, BernoulliLikelihood
+from model_store.vae.likelihoods.categorical import CategoricalHead, CategoricalLikelihood
+from model_store.vae.likelihoods.discretized_logistic import (
+    DiscretizedLogisticHead,
+    DiscretizedLogisticLikelihood,
+)
+from model_store.vae.likelihoods.gaussian import GaussianHead, GaussianLikelihood
+from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.mixed import MixedHead, MixedLikelihood
+from model_store.vae.likelihoods.poisson import PoissonHead, PoissonLikelihood
+
+__all__ = [
+    "BernoulliHead",
+    "BernoulliLikelihood",
+    "CategoricalHead",
+    "CategoricalLikelihood",
+    "DiscretizedLogisticHead",
+    "DiscretizedLogisticLikelihood",
+    "GaussianHead",
+    "GaussianLikelihood",
+    "Likelihood",
+    "LikelihoodHead",
+    "Measure",
+    "MixedHead",
+    "MixedLikelihood",
+    "PoissonHead",
+    "PoissonLikelihood",
+]

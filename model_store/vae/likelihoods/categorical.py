@@ -1,0 +1,96 @@
+"""Categorical likelihood for unordered codes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
+from model_store.vae.supports import IntegerSupport
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalLikelihood(DiscreteLikelihood):
+    """Independent categorical features: p(x | z) = prod_i softmax(logits_i)[x_i].
+
+    Args:
+        logits: Unnormalised log-probabilities, shape (*batch, features, categories); -inf where a
+            feature has fewer categories than the widest one.
+    """
+
+    logits: Float[Tensor, "*batch features categories"]
+
+    def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """Log-probability of each feature, in nats."""
+        codes = x.long().expand(self.logits.shape[:-1]).unsqueeze(-1)
+        chosen = self.logits.gather(-1, codes).squeeze(-1)
+        return chosen - self.logits.logsumexp(dim=-1)
+
+    @property
+    def center(self) -> Float[Tensor, "*batch features"]:
+        """The most probable code."""
+        return self.logits.argmax(dim=-1).to(self.logits.dtype)
+
+    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
+        """Center of the mixture over the first axis."""
+        probs = self.logits.softmax(dim=-1)
+        averaged = torch.einsum("kr,krfc->rfc", weights.to(probs.dtype), probs)
+        return averaged.argmax(dim=-1).to(probs.dtype)
+
+    def sample(
+        self, uniforms: Float[Tensor, "*#batch features"]
+    ) -> Float[Tensor, "*batch features"]:
+        """The first code whose cumulative probability exceeds the uniform."""
+        # float64, and the total divided out: float32 sums may end below 1 and yield no code.
+        cumulative = self.logits.double().softmax(dim=-1).cumsum(dim=-1)
+        uniforms = uniforms.unsqueeze(-1) * cumulative[..., -1:]
+        return (cumulative <= uniforms).sum(dim=-1).to(self.logits.dtype)
+
+    def parameters(self) -> dict[str, Float[Tensor, "..."]]:
+        """`probs`: the probability of each code, zero beyond a feature's own categories."""
+        return {"probs": self.logits.softmax(dim=-1)}
+
+
+class CategoricalHead(LikelihoodHead):
+    """One logit per category of each feature; features may differ in how many they have."""
+
+    measure = Measure.PROBABILITY
+
+    def __init__(self, cardinalities: Sequence[int]) -> None:
+        super().__init__()
+        self.cardinalities = tuple(cardinalities)
+        self.num_features = len(self.cardinalities)
+        self.input_width = self.output_width = sum(self.cardinalities)
+        self.support = IntegerSupport(self.cardinalities)
+        self._uniform_width = len(set(self.cardinalities)) == 1
+
+    def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
+        """One-hot codes side by side."""
+        positions = y.long() + self._starts().to(y.device)
+        return y.new_zeros(y.shape[0], self.input_width).scatter_(1, positions, 1.0)
+
+    def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> CategoricalLikelihood:
+        """Outputs are logits, the features' own side by side."""
+        if self._uniform_width:
+            logits = outputs.unflatten(-1, (self.num_features, self.cardinalities[0]))
+            return CategoricalLikelihood(logits)
+        nothing = outputs.new_full((*outputs.shape[:-1], 1), -torch.inf)
+        padded = torch.cat([outputs, nothing], dim=-1)
+        return CategoricalLikelihood(padded[..., self._padded_positions().to(outputs.device)])
+
+    def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
+        """Log base rates, with one count spread over each feature's categories."""
+        prior = torch.cat([y.new_full((c,), 1 / c) for c in self.cardinalities])
+        return torch.log((self.embed(y).sum(dim=0) + prior) / (y.shape[0] + 1))
+
+    def _starts(self) -> Tensor:
+        widths = torch.tensor(self.cardinalities)
+        return widths.cumsum(0) - widths
+
+    def _padded_positions(self) -> Tensor:
+        widths = torch.tensor(self.cardinalities).unsqueeze(1)
+        steps = torch.arange(int(widths.max())).unsqueeze(0)
+        positions = self._starts().unsqueeze(1) + steps
+        return torch.where(steps < widths, positions, self.output_width)

@@ -1,0 +1,103 @@
+"""What every likelihood p(x | z) offers, and what the head that makes it from a decoder offers."""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from model_store.vae.supports import Support
+
+
+class Measure(StrEnum):
+    """What the exponential of a log_prob is."""
+
+    DENSITY = "density"
+    PROBABILITY = "probability"
+    MIXED = "mixed"
+
+
+class Likelihood(ABC):
+    """p(x | z) over features, a frozen value: parameters in, statistics out."""
+
+    @abstractmethod
+    def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """Log-density or log-probability of each feature in nats; their sum is log p(x | z).
+
+        `x` must lie in the support, which the model checks once for all samples.
+        """
+
+    @property
+    @abstractmethod
+    def center(self) -> Float[Tensor, "*batch features"]:
+        """The mean of each feature, or for unordered categories the most probable one."""
+
+    @abstractmethod
+    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
+        """Center of a mixture over the first axis, whose weights sum to 1 over it."""
+
+    @abstractmethod
+    def sample(
+        self, uniforms: Float[Tensor, "*#batch features"]
+    ) -> Float[Tensor, "*batch features"]:
+        """Draws by the inverse distribution function, from uniform noise in (0, 1)."""
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Float[Tensor, "..."]]:
+        """The parameters by their usual names, features on the axis after the batch."""
+
+    @abstractmethod
+    def affine(
+        self, shift: Float[Tensor, " features"], scale: Float[Tensor, " features"]
+    ) -> "Likelihood":
+        """The law of shift + scale * X; a discrete law stays as it is."""
+
+
+class DiscreteLikelihood(Likelihood):
+    """What all laws over codes, levels and counts share: they have no units to change."""
+
+    def affine(
+        self,
+        shift: Float[Tensor, " features"],  # noqa: ARG002 - always zeros here
+        scale: Float[Tensor, " features"],  # noqa: ARG002 - always ones here
+    ) -> Likelihood:
+        """Itself."""
+        return self
+
+
+class LikelihoodHead(nn.Module, ABC):
+    """A module between the decoder's last layer and a likelihood; knows one family of laws.
+
+    Attributes:
+        num_features: Features it speaks of.
+        input_width: Width of `embed`'s result.
+        output_width: Decoder outputs it takes.
+        measure: Density or probability.
+        support: The values it accepts.
+    """
+
+    num_features: int
+    input_width: int
+    output_width: int
+    measure: Measure
+    support: Support
+
+    @abstractmethod
+    def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
+        """What the encoder sees of a row in model units: codes become one-hot, levels [-1, 1]."""
+
+    @abstractmethod
+    def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> Likelihood:
+        """The likelihood these decoder outputs stand for, in model units."""
+
+    @abstractmethod
+    def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
+        """Outputs that fit each feature's marginal, where the decoder's last bias starts."""
+
+    def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:  # noqa: ARG002
+        """True for features whose scale is held up by its floor alone, averaged over a batch.
+
+        Never for probabilities, which are bounded by themselves.
+        """
+        return torch.zeros(self.num_features, dtype=torch.bool)

@@ -1,0 +1,144 @@
+"""One likelihood per column of a table, the columns of one kind held together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
+from model_store.vae.supports import Support
+
+Columns = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MixedLikelihood(Likelihood):
+    """Independent features of several kinds: log p(x | z) is the sum over all of them.
+
+    Args:
+        parts: Pairs of (columns, likelihood over those columns); the columns of all parts together
+            are 0 ... features-1, each once.
+    """
+
+    parts: Sequence[tuple[Columns, Likelihood]]
+
+    def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """Log-density or log-probability of each feature, in nats."""
+        return self._gather(lambda columns, part: part.log_prob(x[..., columns]))
+
+    @property
+    def center(self) -> Float[Tensor, "*batch features"]:
+        """Means, and most probable codes of unordered features."""
+        return self._gather(lambda _, part: part.center)
+
+    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
+        """Centers of the parts' mixtures."""
+        return self._gather(lambda _, part: part.weighted_center(weights))
+
+    def sample(
+        self, uniforms: Float[Tensor, "*#batch features"]
+    ) -> Float[Tensor, "*batch features"]:
+        """Draws of every part."""
+        return self._gather(lambda columns, part: part.sample(uniforms[..., columns]))
+
+    def parameters(self) -> dict[str, Float[Tensor, "..."]]:
+        """Every column's parameters, named `column.parameter`, without the feature axis."""
+        return {
+            f"{column}.{name}": value.select(part.center.ndim - 1, i)
+            for columns, part in self.parts
+            for name, value in part.parameters().items()
+            for i, column in enumerate(columns)
+        }
+
+    def affine(
+        self, shift: Float[Tensor, " features"], scale: Float[Tensor, " features"]
+    ) -> "MixedLikelihood":
+        """Each part in its own columns' units."""
+        return MixedLikelihood(
+            [
+                (columns, part.affine(shift[list(columns)], scale[list(columns)]))
+                for columns, part in self.parts
+            ]
+        )
+
+    def _gather(
+        self, question: Callable[[list[int], Likelihood], Tensor]
+    ) -> Float[Tensor, "*batch features"]:
+        answers = torch.cat([question(list(c), part) for c, part in self.parts], dim=-1)
+        return answers[..., _inverse([c for c, _ in self.parts])]
+
+
+@dataclass(frozen=True)
+class MixedSupport(Support):
+    """Each part's support in its own columns."""
+
+    parts: tuple[tuple[Columns, Support], ...]
+
+    def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
+        """True where a value is allowed."""
+        inside = torch.ones_like(x, dtype=torch.bool)
+        for columns, support in self.parts:
+            inside[:, list(columns)] = support.contains(x[:, list(columns)])
+        return inside
+
+    def describe(self, feature: int) -> str:
+        """What the feature takes."""
+        for columns, support in self.parts:
+            if feature in columns:
+                return support.describe(columns.index(feature))
+        raise IndexError(feature)
+
+
+class MixedHead(LikelihoodHead):
+    """The heads of the parts, their inputs and outputs side by side.
+
+    Args:
+        parts: Pairs of (columns, head over those columns), covering 0 ... features-1.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Columns, LikelihoodHead]]) -> None:
+        super().__init__()
+        self.columns = [columns for columns, _ in parts]
+        self.heads = nn.ModuleList(head for _, head in parts)
+        self.num_features = sum(len(c) for c in self.columns)
+        self.input_width = sum(head.input_width for _, head in parts)
+        self.output_width = sum(head.output_width for _, head in parts)
+        measures = {head.measure for _, head in parts}
+        self.measure = measures.pop() if len(measures) == 1 else Measure.MIXED
+        self.support = MixedSupport(tuple((c, h.support) for c, h in self._parts()))
+
+    def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
+        """The parts' embeddings side by side."""
+        return torch.cat([head.embed(y[:, list(c)]) for c, head in self._parts()], dim=-1)
+
+    def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> MixedLikelihood:
+        """Each head reads its own slice of the outputs."""
+        slices = outputs.split([head.output_width for _, head in self._parts()], dim=-1)
+        return MixedLikelihood(
+            [(c, head(part)) for (c, head), part in zip(self._parts(), slices, strict=True)]
+        )
+
+    def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
+        """The parts' initial outputs side by side."""
+        return torch.cat([head.initial_outputs(y[:, list(c)]) for c, head in self._parts()])
+
+    def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:
+        """Each part's own answer, in the table's order."""
+        if not isinstance(likelihood, MixedLikelihood):
+            raise TypeError("A mixed head judges mixed likelihoods only.")
+        parts = [p for _, p in likelihood.parts]
+        pairs = zip(self._parts(), parts, strict=True)
+        flags = [head.at_floor(part).cpu() for (_, head), part in pairs]
+        return torch.cat(flags)[_inverse(self.columns)]
+
+    def _parts(self) -> list[tuple[Columns, LikelihoodHead]]:
+        heads = [head for head in self.heads if isinstance(head, LikelihoodHead)]
+        return list(zip(self.columns, heads, strict=True))
+
+
+def _inverse(columns: Sequence[Columns]) -> list[int]:
+    """Where each feature stands once the parts are laid side by side."""
+    order = [c for part in columns for c in part]
+    return sorted(range(len(order)), key=order.__getitem__)

@@ -1,0 +1,127 @@
+"""VAE: a posterior for every row, a likelihood for every latent, and the log weights between."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model_store.errors import ShapeError, SupportError
+from model_store.vae.likelihoods import Likelihood, LikelihoodHead
+from model_store.vae.networks import DenseNetwork
+from model_store.vae.posteriors import DiagonalGaussian
+from model_store.vae.priors import StandardNormal
+from model_store.vae.transforms import AffineTransform
+
+
+class VAE(nn.Module):
+    """p(x, z) = p(x | z) p(z) with an encoder for q(z | x).
+
+    Rows x come in data units, shape (rows, *event_shape). Inside, a row is flat and in model units:
+    y, shape (rows, features). Every log-probability is that of x, in data units.
+
+    Args:
+        encoder: From the head's embedding to posterior means and log-variances.
+        decoder: From latents to the head's outputs.
+        head: Makes the likelihood of y.
+        prior: p(z).
+        transform: Data units to model units.
+        event_shape: Shape of one row.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: DenseNetwork,
+        decoder: DenseNetwork,
+        head: LikelihoodHead,
+        prior: StandardNormal,
+        transform: AffineTransform,
+        event_shape: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.head = head
+        self.prior = prior
+        self.transform = transform
+        self.event_shape = event_shape
+        self.num_features = math.prod(event_shape)
+        self.latent_dim: int = decoder.inputs
+        # What one (row, sample) pair costs in memory, for cutting work into chunks.
+        self.widest = max(encoder.widest, decoder.widest, head.output_width)
+
+    def to_model_units(self, x: Float[Tensor, "rows *event"]) -> Float[Tensor, "rows features"]:
+        """Flat rows in model units.
+
+        Raises:
+            ShapeError: x is not (rows, *event_shape).
+            SupportError: a value lies outside its feature's support.
+        """
+        if x.shape[1:] != self.event_shape:
+            raise ShapeError(
+                f"inputs have shape {tuple(x.shape)}; this model takes (rows, "
+                f"{', '.join(map(str, self.event_shape))})."
+            )
+        flat = x.flatten(1)
+        inside = self.head.support.contains(flat)
+        if not bool(inside.all()):
+            row, feature = torch.nonzero(~inside)[0].tolist()
+            raise SupportError(
+                row=row,
+                feature=feature,
+                value=float(flat[row, feature]),
+                needed=self.head.support.describe(feature),
+            )
+        y: Tensor = self.transform(flat)
+        return y
+
+    def posterior(self, y: Float[Tensor, "rows features"]) -> DiagonalGaussian:
+        """q(z | x) of each row."""
+        return DiagonalGaussian.from_outputs(self.encoder(self.head.embed(y)))
+
+    def likelihood(self, z: Float[Tensor, "*batch latents"]) -> Likelihood:
+        """p(y | z), in model units."""
+        likelihood: Likelihood = self.head(self.decoder(z))
+        return likelihood
+
+    def data_likelihood(self, z: Float[Tensor, "*batch latents"]) -> Likelihood:
+        """p(x | z), in data units."""
+        return self.likelihood(z).affine(self.transform.shift, self.transform.scale)
+
+    def log_prob(
+        self, y: Float[Tensor, "rows features"], z: Float[Tensor, "k rows latents"]
+    ) -> Float[Tensor, "k rows features"]:
+        """Log p(x_j | z) of each feature in data units, in nats."""
+        return self.likelihood(z).log_prob(y) + self.transform.log_abs_det().to(y.dtype)
+
+    def kl_divergence(self, posterior: DiagonalGaussian) -> Float[Tensor, "rows latents"]:
+        """KL(q(z | x) || p(z)) of each latent, in nats."""
+        return self.prior.kl_divergence(posterior)
+
+    def log_ratio(
+        self, posterior: DiagonalGaussian, z: Float[Tensor, "k rows latents"]
+    ) -> Float[Tensor, "k rows"]:
+        """Log p(z) - log q(z | x), in nats; its expectation under q is minus the KL."""
+        return total(self.prior.log_prob(z) - posterior.log_prob(z))
+
+    def to_event(self, flat: Float[Tensor, "..."], *, after: int | None = None) -> Tensor:
+        """Features back in the shape of an event.
+
+        Args:
+            flat: Features on the last axis, or on axis `after` when given; left alone where that
+                axis is missing or not one of features, as for the columns of a mixed table.
+            after: Number of axes before the features.
+        """
+        axis = flat.ndim - 1 if after is None else after
+        if len(self.event_shape) == 1 or flat.ndim <= axis:
+            return flat
+        event: Tensor = flat.unflatten(axis, self.event_shape)
+        return event
+
+
+def total(values: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+    """Sum over the last axis in float64, where the device has it."""
+    if values.device.type == "mps":
+        return values.sum(dim=-1)
+    return values.sum(dim=-1, dtype=torch.float64)

@@ -1,0 +1,42 @@
+"""Encoders and decoders: dense networks with a linear last layer."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class DenseBlock(nn.Module):
+    """Linear -> LayerNorm -> SiLU, added to its input where the widths agree.
+
+    LayerNorm and not batch norm: a row's score must not depend on its neighbours.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.norm = nn.LayerNorm(outputs)
+        self.residual = inputs == outputs
+
+    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        """One layer's activations."""
+        y: Tensor = nn.functional.silu(self.norm(self.linear(x)))
+        return x + y if self.residual else y
+
+
+class DenseNetwork(nn.Module):
+    """Blocks of the given hidden widths, then a linear map; without hidden layers, just the map."""
+
+    def __init__(self, inputs: int, hidden_sizes: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        self.inputs = inputs
+        widths = [inputs, *hidden_sizes]
+        self.blocks = nn.Sequential(*(DenseBlock(a, b) for a, b in pairwise(widths)))
+        self.output = nn.Linear(widths[-1], outputs)
+        self.widest = max(*widths, outputs)
+
+    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        """The network's outputs."""
+        y: Tensor = self.output(self.blocks(x))
+        return y

@@ -1,0 +1,52 @@
+"""Noise as a pure function of (seed, sample index), the same for every row.
+
+A row's estimate must not depend on its neighbours, its place in a batch or how samples were cut
+into chunks, so nothing here has a state. The numbers come from Philox, a counter-based generator
+(Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3"): sample k always starts at its
+own counter, whatever was drawn before it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+MAX_SEED = 2**63 - 1
+
+_LATENT_STREAM = 0
+_OBSERVATION_STREAM = 1
+_WORDS_PER_BLOCK = 4  # Philox yields four 64-bit words per counter value
+
+
+@dataclass(frozen=True)
+class Noise:
+    """All the randomness of one request.
+
+    Args:
+        seed: 0 ... 2**63 - 1.
+    """
+
+    seed: int
+
+    def normal(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
+        """Standard normal noise for samples `start` ... `stop - 1`, for latents."""
+        uniforms = torch.from_numpy(self._uniforms(_LATENT_STREAM, start, stop, width))
+        normal: Tensor = torch.special.ndtri(uniforms).float()
+        return normal
+
+    def uniform(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
+        """Uniform noise in (0, 1) for samples `start` ... `stop - 1`, for observations; float64."""
+        return torch.from_numpy(self._uniforms(_OBSERVATION_STREAM, start, stop, width))
+
+    def _uniforms(self, stream: int, start: int, stop: int, width: int) -> np.ndarray:
+        blocks = -(-width // _WORDS_PER_BLOCK)
+        # advance counts blocks, not words.
+        bits = np.random.Philox(key=np.array([self.seed, stream], dtype=np.uint64))
+        bits.advance(start * blocks)
+        words = bits.random_raw((stop - start) * blocks * _WORDS_PER_BLOCK)
+        words = words.reshape(stop - start, blocks * _WORDS_PER_BLOCK)[:, :width]
+        # Centres of 2**53 equal cells: never 0 or 1, so every quantile function stays finite.
+        uniforms: np.ndarray = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        return uniforms

@@ -1,0 +1,54 @@
+"""Where a likelihood is defined: user data outside it is refused, never clipped."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class Support(ABC):
+    """The values each feature may take."""
+
+    @abstractmethod
+    def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
+        """True where a value is allowed; NaN and infinities never are."""
+
+    @abstractmethod
+    def describe(self, feature: int) -> str:
+        """What the feature takes, as words that finish "needed ..."."""
+
+
+@dataclass(frozen=True)
+class RealSupport(Support):
+    """Any finite number."""
+
+    def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
+        """True where finite."""
+        return x.isfinite()
+
+    def describe(self, feature: int) -> str:  # noqa: ARG002 - the same for every feature
+        """What a feature takes."""
+        return "a finite number"
+
+
+@dataclass(frozen=True)
+class IntegerSupport(Support):
+    """Integers 0 ... counts[j] - 1 for feature j; without counts, any integer from 0 on."""
+
+    counts: tuple[int, ...] | None = None
+
+    def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
+        """True where an integer within bounds."""
+        whole = (x >= 0) & (x == x.floor()) & x.isfinite()
+        if self.counts is None:
+            return whole
+        return whole & (x < torch.tensor(self.counts, dtype=x.dtype, device=x.device))
+
+    def describe(self, feature: int) -> str:
+        """What a feature takes."""
+        if self.counts is None:
+            return "an integer of at least 0"
+        top = self.counts[feature] - 1
+        return "0 or 1" if top == 1 else f"an integer from 0 to {top}"

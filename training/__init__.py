@@ -1,0 +1,1 @@
+"""Offline training: data in, a published checkpoint out."""
