@@ -42,8 +42,7 @@ class GaussianLikelihood(Likelihood):
     @property
     def scale(self) -> Float[Tensor, "*#batch features"]:
         """Standard deviations."""
-        scale: Tensor = self.log_scale.exp()
-        return scale
+        return self.log_scale.exp()
 
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
@@ -52,13 +51,14 @@ class GaussianLikelihood(Likelihood):
 
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.center).sum(dim=0)
+        return (weights.unsqueeze(-1) * self.loc).sum(dim=0)
 
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:
-        """Loc + scale * the standard normal quantile of the uniforms."""
-        return self.loc + self.scale * torch.special.ndtri(uniforms).to(self.loc.dtype)
+        """The quantiles of the uniforms."""
+        standardized: Tensor = torch.special.ndtri(uniforms).to(self.loc.dtype)
+        return self.loc + self.scale * standardized
 
     def parameters(self) -> dict[str, Float[Tensor, "..."]]:
         """`loc` and `scale`."""
