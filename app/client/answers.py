@@ -1,0 +1,148 @@
+"""What the service answers, as frozen records of numpy arrays (float64, rows first)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.client.errors import UnexpectedAnswerError
+
+Array = NDArray[np.float64]
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """The model that answered; its version is a number even where an alias was asked."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """q(z | x): mean and standard deviation `(rows, latent_dim)`, KL to the prior in nats."""
+
+    model: ModelVersion
+    loc: Array
+    scale: Array
+    kl_divergence: Array
+    samples: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """p(x | z) in data units: its mean or most probable code, and its parameters by name."""
+
+    model: ModelVersion
+    outputs: Array
+    parameters: Mapping[str, Array]
+    samples: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Draws from the model and the latents they came from."""
+
+    model: ModelVersion
+    samples: Array
+    latents: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Each row as the model sees it."""
+
+    model: ModelVersion
+    outputs: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Elbo:
+    """elbo = reconstruction - kl_divergence of each row, in `units`; no error with one sample."""
+
+    model: ModelVersion
+    elbo: Array
+    reconstruction: Array
+    kl_divergence: Array
+    standard_error: Array | None
+    units: str
+    measure: str
+    per_feature: Array | None = None
+    per_latent: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LogLikelihood:
+    """The importance-weighted bound on log p(x) of each row, and what is known of its error."""
+
+    model: ModelVersion
+    log_likelihood: Array
+    standard_error: Array | None
+    effective_sample_size: Array
+    bits_per_dim: Array
+    elbo: Array
+    num_samples: int
+    units: str
+    measure: str
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolation:
+    """Means along the line between two rows' latents, both ends included."""
+
+    model: ModelVersion
+    outputs: Array
+    latents: Array
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is: its data, its likelihood, how good it is and how it was made."""
+
+    name: str
+    version: int
+    versions: list[int]
+    aliases: dict[str, int]
+    event_shape: list[int]
+    latent_dim: int
+    features: list[dict[str, Any]]
+    likelihood: Any
+    prior: Any
+    posterior: Any
+    measure: str
+    evaluation: Any
+    calibration: Any
+    training: Any
+    created: str
+
+
+def read_answer(record: type[Record], body: Mapping[str, Any]) -> Record:
+    """A record of arrays from a model's answer; fields this client does not know are left out."""
+    values = {name: _as_arrays(value) for name, value in body.items() if name != "model"}
+    return _fill(record, {**values, "model": _fill(ModelVersion, body.get("model") or {})})
+
+
+def read_card(body: Mapping[str, Any]) -> Card:
+    """A model's card; fields this client does not know are left out."""
+    return _fill(Card, body)
+
+
+def _as_arrays(value: object) -> object:
+    """Lists become arrays, also one level down; null becomes NaN in them."""
+    if isinstance(value, list):
+        return np.asarray(value, dtype=np.float64)
+    if isinstance(value, dict):
+        return {name: _as_arrays(inner) for name, inner in value.items()}
+    return value
+
+
+def _fill(record: type[Record], values: Mapping[str, Any]) -> Record:
+    known = {field.name for field in fields(record)}  # type: ignore[arg-type]
+    try:
+        return record(**{name: value for name, value in values.items() if name in known})
+    except TypeError:
+        missing = ", ".join(sorted(known - values.keys()))
+        raise UnexpectedAnswerError(f"The answer has no field {missing}.") from None
