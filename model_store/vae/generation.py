@@ -109,7 +109,7 @@ def sample(
     noise = Noise(seed)
     width = vae.latent_dim
     latents = vae.prior.sample(noise.normal(0, num_samples, width), temperature=temperature)
-    latents = latents.to(vae.transform.shift.device)
+    latents = latents.to(vae.device)
     outputs = []
     step = max(1, CHUNK_ELEMENTS // vae.widest)
     for start in range(0, num_samples, step):
@@ -154,7 +154,11 @@ def reconstruct(
 
 @torch.inference_mode()
 def interpolate(
-    vae: VAE, start: Float[Tensor, "rows *event"], end: Float[Tensor, "rows *event"], *, steps: int
+    vae: VAE,
+    start: Float[Tensor, "rows *event"],
+    end: Float[Tensor, "as_many *event"],
+    *,
+    steps: int,
 ) -> Interpolation:
     """Decoder means at `steps` equally spaced latents from one row's posterior mean to another's.
 
@@ -181,4 +185,4 @@ def _as_latents(vae: VAE, latents: Tensor) -> Tensor:
         raise ShapeError(
             f"latents have shape {tuple(latents.shape)}; this model takes (rows, {vae.latent_dim})."
         )
-    return latents.to(vae.transform.shift.device, torch.float32)
+    return latents.to(vae.device, torch.float32)

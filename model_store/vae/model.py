@@ -51,6 +51,11 @@ class VAE(nn.Module):
         # What one (row, sample) pair costs in memory, for cutting work into chunks.
         self.widest = max(encoder.widest, decoder.widest, head.output_width)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.decoder.output.weight.device
+
     def to_model_units(self, x: Float[Tensor, "rows *event"]) -> Float[Tensor, "rows features"]:
         """Flat rows in model units.
 
@@ -73,7 +78,7 @@ class VAE(nn.Module):
                 value=float(flat[row, feature]),
                 needed=self.head.support.describe(feature),
             )
-        y: Tensor = self.transform(flat)
+        y: Tensor = self.transform(flat).to(self.device)
         return y
 
     def posterior(self, y: Float[Tensor, "rows features"]) -> DiagonalGaussian:
@@ -87,13 +92,14 @@ class VAE(nn.Module):
 
     def data_likelihood(self, z: Float[Tensor, "*batch latents"]) -> Likelihood:
         """p(x | z), in data units."""
-        return self.likelihood(z).affine(self.transform.shift, self.transform.scale)
+        transform = self.transform
+        return self.likelihood(z).affine(transform.shift.to(z.device), transform.scale.to(z.device))
 
     def log_prob(
         self, y: Float[Tensor, "rows features"], z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows features"]:
         """Log p(x_j | z) of each feature in data units, in nats."""
-        return self.likelihood(z).log_prob(y) + self.transform.log_abs_det().to(y.dtype)
+        return self.likelihood(z).log_prob(y) + self.transform.log_abs_det().to(y)
 
     def kl_divergence(self, posterior: DiagonalGaussian) -> Float[Tensor, "rows latents"]:
         """KL(q(z | x) || p(z)) of each latent, in nats."""

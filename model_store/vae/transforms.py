@@ -8,7 +8,8 @@ class AffineTransform(nn.Module):
     """y = (x - shift) / scale for each feature; shift 0 and scale 1 leave a feature as it is.
 
     Constants and arithmetic are float64: a column of timestamps keeps its digits. Only the result,
-    which is of order one, is rounded to float32.
+    which is of order one, is rounded to float32. The constants stay on the CPU wherever the model
+    goes: rows arrive there, and not every accelerator knows float64.
 
     Args:
         shift: Per feature, in data units, shape (features,).
@@ -24,6 +25,10 @@ class AffineTransform(nn.Module):
         super().__init__()
         self.register_buffer("shift", shift.double())
         self.register_buffer("scale", scale.double())
+
+    def _apply(self, *_: object, **__: object) -> "AffineTransform":
+        """Moves nothing; see above."""
+        return self
 
     def forward(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"]:
         """Model units, float32."""

@@ -24,8 +24,9 @@ class CategoricalLikelihood(DiscreteLikelihood):
 
     def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """Log-probability of each feature, in nats."""
-        codes = x.long().expand(self.logits.shape[:-1]).unsqueeze(-1)
-        chosen = self.logits.gather(-1, codes).squeeze(-1)
+        shape = torch.broadcast_shapes(x.shape, self.logits.shape[:-1])
+        codes = x.long().expand(shape).unsqueeze(-1)
+        chosen = self.logits.expand(*shape, -1).gather(-1, codes).squeeze(-1)
         return chosen - self.logits.logsumexp(dim=-1)
 
     @property

@@ -1,0 +1,75 @@
+"""Small random models of every kind, and rows they accept."""
+
+import torch
+from torch import Tensor
+
+from model_store import schema
+from model_store.build import build_vae
+from model_store.vae.model import VAE
+from model_store.vae.transforms import AffineTransform
+
+NUM_FEATURES = 6
+EVENT_SHAPE = (2, 3)
+
+LIKELIHOODS: dict[str, schema.Likelihood] = {
+    "bernoulli": schema.Bernoulli(),
+    "categorical": schema.Categorical(cardinalities=(2, 3, 4, 3, 2, 5)),
+    "gaussian": schema.Gaussian(scale="per_feature"),
+    "gaussian_fixed": schema.Gaussian(scale="fixed"),
+    "gaussian_shared": schema.Gaussian(scale="shared"),
+    "gaussian_predicted": schema.Gaussian(scale="predicted"),
+    "discretized_logistic": schema.DiscretizedLogistic(levels=(17,) * 6),
+    "discretized_logistic_per_feature": schema.DiscretizedLogistic(
+        levels=(2, 3, 17, 256, 4, 5), scale="per_feature"
+    ),
+    "poisson": schema.Poisson(),
+    "mixed": schema.Mixed(
+        parts=(
+            schema.MixedPart(columns=(4, 0), likelihood=schema.Gaussian()),
+            schema.MixedPart(columns=(1,), likelihood=schema.Bernoulli()),
+            schema.MixedPart(columns=(2, 5), likelihood=schema.Categorical(cardinalities=(3, 2))),
+            schema.MixedPart(columns=(3,), likelihood=schema.Poisson()),
+        )
+    ),
+}
+KINDS = tuple(LIKELIHOODS)
+
+
+def features(count: int) -> tuple[schema.Feature, ...]:
+    """Nameless features; the statistics look at the likelihood alone."""
+    return tuple(
+        schema.Feature(name=f"x[{i}]", kind="real", likelihood="gaussian") for i in range(count)
+    )
+
+
+def model_schema(kind: str) -> schema.ModelSchema:
+    """Six features of the kind; images but for the mixed table."""
+    return schema.ModelSchema(
+        event_shape=(NUM_FEATURES,) if kind == "mixed" else EVENT_SHAPE,
+        latent_dim=3,
+        features=features(NUM_FEATURES),
+        likelihood=LIKELIHOODS[kind],
+        encoder=schema.Network(hidden_sizes=(16, 16)),
+        decoder=schema.Network(hidden_sizes=(16,)),
+    )
+
+
+def small_vae(kind: str, seed: int = 0) -> VAE:
+    """Random weights, and for real features units far from one."""
+    vae = build_vae(model_schema(kind))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.normal_(0, 0.5, generator=generator)
+    if kind.startswith("gaussian"):
+        vae.transform = AffineTransform(torch.linspace(-50, 50, 6), torch.logspace(-2, 3, 6))
+    return vae.requires_grad_(requires_grad=False)
+
+
+def random_rows(kind: str, rows: int, seed: int = 0) -> Tensor:
+    """Rows (rows, *event) inside the support, float64."""
+    generator = torch.Generator().manual_seed(seed)
+    vae = small_vae(kind)
+    uniforms = torch.rand(rows, NUM_FEATURES, generator=generator).double().clamp(1e-6, 1 - 1e-6)
+    latents = torch.randn(rows, 3, generator=generator)
+    return vae.to_event(vae.data_likelihood(latents).sample(uniforms).double())
