@@ -1,10 +1,18 @@
 """The frozen, versioned description a VAE is rebuilt from: pydantic models, JSON both ways."""
 
 import math
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from model_store.strict_json import check_plain
 
 FORMAT_VERSION = 1
 
@@ -14,7 +22,9 @@ Kind = Literal["real", "unit_interval", "binary", "ordinal", "pixel", "categoric
 Scale = Literal["fixed", "shared", "per_feature", "predicted"]
 """How a Gaussian's standard deviation is parametrised."""
 
-Size = Annotated[int, Field(ge=1, le=1_000_000)]
+MAX_FEATURES = 1_000_000
+
+Size = Annotated[int, Field(ge=1, le=MAX_FEATURES)]
 
 
 class Frozen(BaseModel):
@@ -36,6 +46,11 @@ class Feature(Frozen):
     categories: tuple[str, ...] | None = None
     levels: int | None = Field(default=None, ge=2)
 
+    @property
+    def count(self) -> int | None:
+        """How many values the feature takes, where it says so."""
+        return self.levels if self.categories is None else len(self.categories)
+
 
 class Bernoulli(Frozen):
     """Binary features."""
@@ -48,6 +63,11 @@ class Categorical(Frozen):
 
     name: Literal["categorical"] = "categorical"
     cardinalities: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = Field(min_length=1)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many values each feature takes."""
+        return self.cardinalities
 
 
 class Gaussian(Frozen):
@@ -64,6 +84,11 @@ class DiscretizedLogistic(Frozen):
     name: Literal["discretized_logistic"] = "discretized_logistic"
     levels: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = Field(min_length=1)
     scale: Literal["per_feature", "predicted"] = "predicted"
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many values each feature takes."""
+        return self.levels
 
 
 class Poisson(Frozen):
@@ -88,7 +113,7 @@ class Mixed(Frozen):
     """One likelihood per column of a table."""
 
     name: Literal["mixed"] = "mixed"
-    parts: tuple[MixedPart, ...] = Field(min_length=1)
+    parts: tuple[MixedPart, ...] = Field(min_length=1, max_length=1_000)
 
 
 Likelihood = Annotated[
@@ -100,7 +125,9 @@ Likelihood = Annotated[
 class Network(Frozen):
     """A dense network: hidden widths between the given input and output; () is a linear map."""
 
-    hidden_sizes: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = ()
+    hidden_sizes: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
+        default=(), max_length=64
+    )
 
 
 class ModelSchema(Frozen):
@@ -108,7 +135,7 @@ class ModelSchema(Frozen):
 
     event_shape: tuple[Size, ...] = Field(min_length=1, max_length=4)
     latent_dim: Annotated[int, Field(ge=1, le=65_536)]
-    features: tuple[Feature, ...]
+    features: tuple[Feature, ...] = Field(max_length=MAX_FEATURES)
     likelihood: Likelihood
     encoder: Network = Network()
     decoder: Network = Network()
@@ -127,7 +154,36 @@ class ModelSchema(Frozen):
                 f"{len(self.features)} features for event shape {self.event_shape}; "
                 f"needed {self.num_features}."
             )
+        if len({feature.name for feature in self.features}) != len(self.features):
+            raise ValueError("two features have the same name.")
         return self
+
+    @model_validator(mode="after")
+    def _one_likelihood_per_feature(self) -> Self:
+        everything = tuple(range(self.num_features))
+        parts = [(everything, self.likelihood)]
+        if isinstance(self.likelihood, Mixed):
+            parts = [(part.columns, part.likelihood) for part in self.likelihood.parts]
+        if sorted(column for columns, _ in parts for column in columns) != list(everything):
+            raise ValueError("the parts of the likelihood need to hold every feature once.")
+        for columns, likelihood in parts:
+            self._check_counts(columns, likelihood)
+        return self
+
+    def _check_counts(self, columns: tuple[int, ...], likelihood: Likelihood) -> None:
+        """Codes without a category, or categories without a code, would fail when asked for."""
+        if not isinstance(likelihood, Categorical | DiscretizedLogistic):
+            return
+        if len(likelihood.counts) != len(columns):
+            raise ValueError(
+                f"the likelihood has {len(likelihood.counts)} features; needed {len(columns)}."
+            )
+        for column, count in zip(columns, likelihood.counts, strict=True):
+            feature = self.features[column]
+            if feature.count not in {None, count}:
+                raise ValueError(
+                    f"feature {feature.name!r} has {feature.count} values, its likelihood {count}."
+                )
 
 
 class Estimate(Frozen):
@@ -169,9 +225,9 @@ class CheckpointDocument(Frozen):
     model: ModelSchema
     objective: str
     seed: int = Field(ge=0)
-    training: dict[str, Any]
+    training: Annotated[dict[str, Any], AfterValidator(check_plain)]
     data: DataSummary
     evaluation: Evaluation
     libraries: dict[str, str]
-    created: datetime
+    created: AwareDatetime
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
