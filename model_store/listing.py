@@ -46,7 +46,9 @@ class StoredModel:
                 version does not stand in for an unreadable `stable`: nobody has approved of it.
         """
         if isinstance(selector, int):
-            return self._existing(selector, f"{self.name}@{selector}")
+            if selector not in self.versions:
+                raise NotInStoreError(f"There is no version {selector} of {self.name!r}.")
+            return selector
         if self.aliases_error:
             raise NotInStoreError(
                 f"The aliases of {self.name!r} cannot be read; "
@@ -54,10 +56,7 @@ class StoredModel:
             )
         if selector is None and DEFAULT_ALIAS not in self.aliases:
             return self.versions[-1]
-        alias = DEFAULT_ALIAS if selector is None else selector
-        if alias not in self.aliases:
-            raise NotInStoreError(f"Model {self.name!r} has no alias {alias!r}.")
-        return self._existing(self.aliases[alias], f"{self.name}@{alias}")
+        return self._aliased(DEFAULT_ALIAS if selector is None else selector)
 
     def broken_aliases(self) -> list[BrokenFile]:
         """What is wrong with the aliases, one entry each."""
@@ -69,7 +68,10 @@ class StoredModel:
             if version not in self.versions
         ]
 
-    def _existing(self, version: int, asked: str) -> int:
+    def _aliased(self, alias: str) -> int:
+        version = self.aliases.get(alias)
+        if version is None:
+            raise NotInStoreError(f"Model {self.name!r} has no alias {alias!r}.")
         if version not in self.versions:
-            raise NotInStoreError(f"There is no version {version} of {self.name!r} for {asked}.")
+            raise NotInStoreError(f"{self.name}@{alias} is version {version}, which is gone.")
         return version

@@ -202,7 +202,9 @@ class FolderStore:
             try:
                 write_alias(self._folder(name), alias, version)
             except ValueError as error:
-                raise StorageError(f"The {ALIASES_FILE} of {name!r} {error}.") from None
+                raise StorageError(
+                    f"The {ALIASES_FILE} of {name!r} {error}; mend it or remove it."
+                ) from None
 
     def export(self, name: str, version: int, target: Path) -> None:
         """Copies a version's file to a new one.
