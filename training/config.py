@@ -83,7 +83,7 @@ class TrainingConfig(Frozen, populate_by_name=True):
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
 
-    # Where the model goes. Without a name it takes the source's; which names can be, the store says.
+    # Where the model goes. Without a name it takes the source's; the store knows which can be.
     name: str | None = None
     store: Path = Path("models")
 
@@ -95,17 +95,15 @@ class TrainingConfig(Frozen, populate_by_name=True):
     latent_dim: int | None = Field(default=None, ge=1, le=65_536)
     hidden_sizes: Annotated[HiddenSizes | None, BeforeValidator(_parse_hidden_sizes)] = None
 
-    # The optimisation. None: chosen from the number of rows.
+    # The optimisation. None: chosen from the rows and the model, with reasons, in choices.py.
     epochs: int | None = Field(default=None, ge=1)
-    # A few thousand rows still make some dozen steps an epoch.
-    batch_size: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)  # AdamW's usual peak for a dense network
-    weight_decay: float = Field(default=1e-4, ge=0)  # a touch: selection does the rest
-    # While the decoder knows nothing, the full KL term would switch latents off for good.
-    kl_warmup_fraction: float = Field(default=0.15, ge=0, lt=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    weight_decay: float | None = Field(default=None, ge=0)
+    kl_warmup_fraction: float | None = Field(default=None, ge=0, lt=1)
+    input_dropout: float | None = Field(default=None, ge=0, lt=1)  # on what the encoder sees
     free_bits: float = Field(default=0.0, ge=0)  # nats per latent; above 0 the elbo is not the goal
     max_grad_norm: float = Field(default=100.0, gt=0)  # of sums over features: only spikes reach it
-    input_dropout: float = Field(default=0.0, ge=0, lt=1)  # on what the encoder sees
     ema_decay: float = Field(default=0.999, ge=0, lt=1)  # averages about the last thousand steps
     patience_fraction: float = Field(default=0.3, gt=0, le=1)  # of the epochs, without a new best
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
