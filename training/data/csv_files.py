@@ -1,0 +1,161 @@
+"""CSV files as people have them: three delimiters, gzipped or not, every row at its line.
+
+The csv module reads them rather than a faster parser: it knows the line of every row, also behind a
+quoted line break, and does not take a row that is too short for one that ends in empty cells.
+"""
+
+import csv
+import gzip
+import re
+import zlib
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from training.config import TrainingConfig
+from training.data.reading import Reading, readable
+from training.data.tables import kept_columns, table_reading
+from training.errors import DataError
+
+_DELIMITERS = (",", ";", "\t")
+_BLOCK_ROWS = 50_000  # Python's strings are large: a block at a time becomes compact columns
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The cells of a row, and the line it starts on, counted from 1."""
+
+    line: int
+    cells: list[str]
+
+
+def read_csv(path: Path, config: TrainingConfig) -> Reading:
+    """The columns of a delimited text file whose first line names them.
+
+    Raises:
+        DataError: no such file, or a row, cell or column that cannot be learnt from.
+        DataUnavailableError: the file cannot be read.
+    """
+    with _text(path) as stream:
+        records = _records(path.name, stream)
+        header = next(records, None)
+        if header is None:
+            raise DataError(f"{path.name} is empty; a line of column names and rows are needed.")
+        names = _column_names(path.name, header, config)
+        kept = kept_columns(path.name, names, config)
+        frame, lines = _read_rows(path.name, records, names, kept)
+    return table_reading(path, frame, lambda row: f"row {row + 1} (line {lines[row]})", config)
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[TextIOWrapper]:
+    """The file as text, unpacked.
+
+    Raises:
+        DataError: it is no UTF-8 text, or no gzip file in spite of its name.
+        DataUnavailableError: the file cannot be read.
+    """
+    packed = path.suffix.lower() == ".gz"
+    with readable(path.name):
+        try:
+            # A byte order mark is no part of the first name; line ends are the reader's matter.
+            with (
+                gzip.open(path) if packed else path.open("rb") as raw,
+                TextIOWrapper(raw, encoding="utf-8-sig", newline="") as stream,
+            ):
+                yield stream
+        except UnicodeDecodeError as error:
+            byte = error.object[error.start]
+            raise DataError(
+                f"{path.name} is no text in UTF-8: byte 0x{byte:02x} came; a CSV file is needed."
+            ) from None
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise DataError(f"{path.name} is damaged or no gzip file; one is needed.") from None
+
+
+def _records(source: str, stream: TextIOWrapper) -> Iterator[_Record]:
+    """The rows that are not blank.
+
+    Raises:
+        DataError: a quotation mark that is not closed, or closed too early.
+    """
+    reader = csv.reader(
+        stream, delimiter=_find_delimiter(stream), strict=True, skipinitialspace=True
+    )
+    line = 1
+    try:
+        for cells in reader:
+            if cells and (len(cells) > 1 or cells[0].strip()):
+                yield _Record(line, cells)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{source}, line {line}: {error}; a well-formed row is needed.") from None
+
+
+def _find_delimiter(stream: TextIOWrapper) -> str:
+    """The one that the first line holds most of, outside quotation marks."""
+    first = next((text for text in iter(stream.readline, "") if text.strip()), "")
+    stream.seek(0)
+    unquoted = re.sub(r'"[^"]*"', "", first)
+    return max(_DELIMITERS, key=unquoted.count)
+
+
+def _column_names(source: str, header: _Record, config: TrainingConfig) -> list[str]:
+    """The names in the first line; a nameless column is called by its number until it is ignored.
+
+    Raises:
+        DataError: there are no names, or one is missing or there twice.
+    """
+    where = f"{source}, line {header.line}"
+    names = [cell.strip() for cell in header.cells]
+    if all(_is_number(name) for name in names):
+        raise DataError(f"{where} holds numbers only; the first line must name the columns.")
+    for i, name in enumerate(names):
+        if not name:
+            names[i] = f"column_{i + 1}"
+            if names[i] not in config.ignore:
+                raise DataError(
+                    f"{where}: column {i + 1} has no name; one is needed, or --ignore {names[i]}."
+                )
+        elif name in names[:i]:
+            raise DataError(f"{where}: two columns are named {name!r}; different names are needed.")
+    return names
+
+
+def _read_rows(
+    source: str, records: Iterator[_Record], names: Sequence[str], kept: Sequence[str]
+) -> tuple[pl.DataFrame, "array[int]"]:
+    """The kept columns as stripped text, and the line of every row.
+
+    Raises:
+        DataError: a row with too few or too many cells.
+    """
+    schema = dict.fromkeys(kept, pl.String)
+    frames, lines = [pl.DataFrame(schema=schema)], array("q")
+    while block := list(islice(records, _BLOCK_ROWS)):
+        for row, record in enumerate(block, start=len(lines) + 1):
+            if len(record.cells) != len(names):
+                raise DataError(
+                    f"{source}, row {row} (line {record.line}) has {len(record.cells)} cells; "
+                    f"{len(names)} are needed, as in the first line."
+                )
+        lines.extend(record.line for record in block)
+        columns = dict(
+            zip(names, zip(*(record.cells for record in block), strict=True), strict=True)
+        )
+        frames.append(pl.DataFrame({name: columns[name] for name in kept}, schema=schema))
+    return pl.concat(frames).with_columns(pl.all().str.strip_chars()), lines
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
