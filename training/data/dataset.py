@@ -1,0 +1,38 @@
+"""Dataset: rows in data units, what each feature is, and nothing about how they will be used."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_store.schema import Feature
+from training.config import Binarize
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows that were read, checked and understood.
+
+    Args:
+        source: The file's or folder's name without its path, or that of the built-in set.
+        default_name: The model's name where none is given.
+        x: Rows in data units, shape (rows, *event_shape), every value in its feature's support;
+            codes for categories. Of the dtype they came in where that loses nothing: uint8 images
+            stay uint8. With `binarize` "dynamic": grey values in [0, 1].
+        features: In flat order.
+        test: Held-out rows that came apart from the rest, or None; like x.
+        binarize: How grey values became, or with "dynamic" will become, 0 and 1.
+        notes: Sentences to show the user, none of them an error.
+    """
+
+    source: str
+    default_name: str
+    x: np.ndarray
+    features: tuple[Feature, ...]
+    test: np.ndarray | None = None
+    binarize: Binarize = "none"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return self.x.shape[1:]

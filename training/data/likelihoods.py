@@ -1,0 +1,58 @@
+"""From features to the schema's likelihood: a plain one where they agree, else one per column."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from model_store import schema
+from model_store.schema import Feature
+from training.config import TrainingConfig
+from training.errors import DataError
+
+
+def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> schema.Likelihood:
+    """The likelihood of rows with these features.
+
+    `--scale` is that of the Gaussian features; where there are none, of the discretised logistic.
+
+    Raises:
+        DataError: `--scale` was given and no feature has such a scale.
+    """
+    columns: dict[str, list[int]] = {}
+    for i, feature in enumerate(features):
+        columns.setdefault(feature.likelihood, []).append(i)
+    logistic_scale = _logistic_scale(columns, config)
+    parts = []
+    for name, indices in columns.items():
+        sizes = tuple(_num_codes(features[i]) for i in indices)
+        likelihood: schema.PlainLikelihood
+        match name:
+            case "gaussian":
+                likelihood = schema.Gaussian(scale=config.scale or "per_feature")
+            case "discretized_logistic":
+                likelihood = schema.DiscretizedLogistic(levels=sizes, scale=logistic_scale)
+            case "categorical":
+                likelihood = schema.Categorical(cardinalities=sizes)
+            case "poisson":
+                likelihood = schema.Poisson()
+            case _:
+                likelihood = schema.Bernoulli()
+        parts.append(schema.MixedPart(columns=tuple(indices), likelihood=likelihood))
+    return parts[0].likelihood if len(parts) == 1 else schema.Mixed(parts=tuple(parts))
+
+
+def _num_codes(feature: Feature) -> int:
+    """How many values a feature has; 0 where they are not codes."""
+    return len(feature.categories) if feature.categories is not None else feature.levels or 0
+
+
+def _logistic_scale(
+    columns: dict[str, list[int]], config: TrainingConfig
+) -> Literal["per_feature", "predicted"]:
+    if config.scale is None or "gaussian" in columns:
+        return "predicted"
+    if "discretized_logistic" in columns and config.scale in ("per_feature", "predicted"):
+        return config.scale
+    raise DataError(
+        f"--scale {config.scale} was given and no feature has such a scale; "
+        f"features with --likelihood gaussian are needed."
+    )

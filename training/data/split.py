@@ -1,0 +1,57 @@
+"""Training, validation and test rows: disjoint, complete, and the same for the same seed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.data.binarize import Stream, draw_pixels
+from training.data.dataset import Dataset
+from training.errors import DataError
+
+MIN_TRAINING_ROWS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows in data units, each of shape (rows, *event_shape).
+
+    With dynamic binarisation the training rows are grey values to draw from on every pass; the
+    others are drawn once, so that every evaluation sees the same rows.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def split_rows(
+    dataset: Dataset, *, validation_fraction: float, test_fraction: float, seed: int
+) -> Split:
+    """The rows in three; a dataset that brings its own test rows is cut in two.
+
+    Raises:
+        DataError: too few rows are left to train on.
+    """
+    rows = dataset.x.shape[0]
+    num_validation = max(1, round(rows * validation_fraction))
+    num_test = 0 if dataset.test is not None else max(1, round(rows * test_fraction))
+    if (num_training := rows - num_validation - num_test) < MIN_TRAINING_ROWS:
+        raise DataError(
+            f"{dataset.source} has {rows} rows, of which {num_validation} for validation and "
+            f"{num_test} for test leave {max(0, num_training)} to train on; "
+            f"at least {MIN_TRAINING_ROWS} are needed."
+        )
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(rows)
+    test, validation, train = np.split(order, [num_test, num_test + num_validation])
+    held_out = dataset.x[test] if dataset.test is None else dataset.test
+    split = Split(train=dataset.x[train], validation=dataset.x[validation], test=held_out)
+    return _drawn(split, seed) if dataset.binarize == "dynamic" else split
+
+
+def _drawn(split: Split, seed: int) -> Split:
+    """Validation and test pixels as 0 and 1."""
+    return Split(
+        train=split.train,
+        validation=draw_pixels(split.validation, seed, Stream.VALIDATION),
+        test=draw_pixels(split.test, seed, Stream.TEST),
+    )
