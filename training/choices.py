@@ -1,0 +1,111 @@
+"""What is chosen from the data where the config says nothing, each with its reason."""
+
+import math
+import os
+from typing import TypeVar
+
+import torch
+
+from training.config import TrainingConfig
+from training.fit import FitOptions
+
+Value = TypeVar("Value")
+
+# Three residual layers: on the digits deeper than two was worth 0.7 nats, wider nothing.
+HIDDEN_SIZES = (256, 256, 256)
+MAX_LATENT_DIM = 32
+FEW_ROWS = 20_000  # an encoder of this size can learn fewer rows by heart
+TARGET_STEPS = 5_000  # where the curves of small and middle-sized sets had flattened
+EPOCHS_RANGE = (20, 250)
+LINEAR_STEPS = 3_000
+SMALL_LAYER = 128 * 256  # activations; measured on two cores
+
+
+def complete(config: TrainingConfig, *, rows: int, num_features: int) -> TrainingConfig:
+    """The config with every open choice made for this many training rows and features."""
+    choose = _for_linear if config.hidden_sizes == () else _for_deep
+    choices = {
+        "latent_dim": latent_dim(num_features),
+        "hidden_sizes": HIDDEN_SIZES,
+        **choose(rows, config.batch_size),
+    }
+    return config.model_copy(
+        update={key: value for key, value in choices.items() if getattr(config, key) is None}
+    )
+
+
+def _for_deep(rows: int, batch_size: int | None) -> dict[str, float]:
+    """Noise, decay and dropout keep a network from memorising, the more the fewer the rows."""
+    size = batch_size or (64 if rows < 5_000 else 128 if rows < 50_000 else 256)
+    low, high = EPOCHS_RANGE
+    return {
+        "batch_size": size,
+        "epochs": min(high, max(low, round(TARGET_STEPS * size / rows))),
+        "learning_rate": 2e-3,
+        # While the decoder knows nothing, the full KL term would switch latents off for good.
+        "kl_warmup_fraction": 0.15,
+        "weight_decay": 0.3 if rows < FEW_ROWS else 0.01,
+        "input_dropout": 0.15 if rows < FEW_ROWS else 0.0,
+    }
+
+
+def _for_linear(rows: int, batch_size: int | None) -> dict[str, float]:
+    """A linear model has one exact optimum: whole batches, large steps, nothing in the way.
+
+    With these it comes within 0.03 nats of scikit-learn's PCA on every row of the tests.
+    """
+    size = batch_size or 8_192
+    return {
+        "batch_size": size,
+        "epochs": max(1, round(LINEAR_STEPS / math.ceil(rows / size))),
+        "learning_rate": 0.05,
+        "kl_warmup_fraction": 0.0,
+        "weight_decay": 0.0,
+        "input_dropout": 0.0,
+    }
+
+
+def latent_dim(num_features: int) -> int:
+    """Somewhat more latents than needed: those without use fall back to the prior at no cost."""
+    return min(MAX_LATENT_DIM, max(1, round(1.4 * math.sqrt(num_features))))
+
+
+def fit_options(config: TrainingConfig) -> FitOptions:
+    """The part of a completed config that the loop reads."""
+    return FitOptions(
+        epochs=_chosen(config.epochs),
+        learning_rate=_chosen(config.learning_rate),
+        weight_decay=_chosen(config.weight_decay),
+        max_grad_norm=config.max_grad_norm,
+        kl_warmup_fraction=_chosen(config.kl_warmup_fraction),
+        free_bits=config.free_bits,
+        input_dropout=_chosen(config.input_dropout),
+        ema_decay=config.ema_decay,
+        patience_fraction=config.patience_fraction,
+        # The optimum of a linear model is that of its training rows; there is nothing to select.
+        keep="last" if config.hidden_sizes == () else "best",
+        seed=config.seed,
+    )
+
+
+def device(config: TrainingConfig) -> torch.device:
+    """The asked device, or the first there is of cuda, mps and cpu."""
+    if config.device != "auto":
+        return torch.device(config.device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def threads(config: TrainingConfig) -> int:
+    """One for small steps, which threads only make each other wait for; else every usable core."""
+    widest = max(config.hidden_sizes or (1,))
+    if _chosen(config.batch_size) * widest <= SMALL_LAYER:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _chosen(value: Value | None) -> Value:
+    if value is None:
+        raise ValueError("The config is not completed; call complete() first.")
+    return value

@@ -1,0 +1,141 @@
+"""What `vae-train` shows: kinds, progress, warnings, and the table at the end."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from model_store.schema import CheckpointDocument, Estimate
+from training.data import Dataset, summarise_features
+from training.fit import Report
+
+LINES = 20  # of progress where there is no terminal
+WIDTH_WITHOUT_TERMINAL = 120
+
+
+class Display:
+    """Writes to standard output, or nothing at all.
+
+    Args:
+        quiet: Write nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        if not self._console.is_terminal:
+            self._console = Console(
+                quiet=quiet, highlight=False, soft_wrap=True, width=WIDTH_WITHOUT_TERMINAL
+            )
+
+    def dataset(self, dataset: Dataset) -> None:
+        """What was read and how it was understood."""
+        rows, names = dataset.x.shape[0], dataset.features
+        self._console.print(f"{dataset.source}: {rows:,} rows of {len(names):,} features")
+        table = Table("feature", "kind", "likelihood", "values", box=None, pad_edge=False)
+        for line in summarise_features(dataset):
+            table.add_row(Text(line.name), line.kind, line.likelihood, Text(line.values))
+        self._console.print(table)
+        for note in dataset.notes:
+            self._print(f"note: {note}")
+
+    def progress(self, reports: Iterable[Report], epochs: int) -> Iterator[Report]:
+        """The reports, shown as they pass: a live bar on a terminal, plain lines otherwise."""
+        show = self._bar if self._console.is_terminal else self._lines
+        return show(reports, epochs)
+
+    def summary(
+        self, document: CheckpointDocument, reference: str, *, command: str, seconds: float
+    ) -> None:
+        """Warnings, then the table at the end."""
+        for warning in warnings_of(document):
+            self._print(f"warning: {warning}")
+        evaluation, data = document.evaluation, document.data
+        rows = f"{data.train_rows:,} trained on, {data.validation_rows:,} to select, "
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_row("held-out elbo", _with_error(evaluation.elbo))
+        table.add_row("held-out log-likelihood", _with_error(evaluation.log_likelihood))
+        table.add_row("bits per dimension", f"{evaluation.bits_per_dim:.3f}")
+        active = f"{evaluation.active_units} of {document.model.latent_dim}"
+        table.add_row("active units", active)
+        table.add_row("rows", rows + f"{evaluation.rows:,} of {data.test_rows:,} held out scored")
+        table.add_row("time", f"{seconds:.1f} s")
+        table.add_row("published", Text(reference))
+        table.add_row("serve it with", Text(command))
+        self._console.print(table)
+
+    def _print(self, sentence: str) -> None:
+        self._console.print(Text(sentence))
+
+    def _bar(self, reports: Iterable[Report], epochs: int) -> Iterator[Report]:
+        columns = (
+            TextColumn("epoch {task.completed}/{task.total}"),
+            BarColumn(),
+            TextColumn("elbo {task.fields[elbo]}  held-out {task.fields[held_out]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task("", total=epochs, elbo="", held_out="")
+            for report in reports:
+                progress.update(task, completed=report.epoch, elbo=f"{report.elbo:.2f}")
+                if report.validation_elbo is not None:
+                    progress.update(task, held_out=f"{report.validation_elbo:.2f}")
+                yield report
+
+    def _lines(self, reports: Iterable[Report], epochs: int) -> Iterator[Report]:
+        start = time.monotonic()
+        every = math.ceil(epochs / LINES)
+        held_out = ""
+        for report in reports:
+            if report.validation_elbo is not None:
+                held_out = f"  held-out {report.validation_elbo:.2f}"
+            if report.epoch % every == 0 or report.epoch == epochs:
+                left = (time.monotonic() - start) / report.epoch * (epochs - report.epoch)
+                line = f"epoch {report.epoch}/{epochs}  elbo {report.elbo:.2f}"
+                self._print(f"{line}{held_out}  {left:.0f} s left")
+            yield report
+
+
+def warnings_of(document: CheckpointDocument) -> list[str]:
+    """What the user should know before trusting the model."""
+    constant = document.data.constant_features
+    found = [
+        f"{name!r} never changes in the training rows; it tells nothing, and a floor holds its "
+        "likelihood."
+        for name in constant
+    ]
+    floored = [n for n in document.evaluation.features_at_floor if n not in constant]
+    found += [
+        f"{name!r} is reproduced so closely that its scale stands on the floor; its density is a "
+        "lower bound of what would fit."
+        for name in floored
+    ]
+    if document.evaluation.active_units == 0:
+        found.append(
+            "no latent is in use (posterior collapse), so the model ignores what it encodes; "
+            "--free-bits, more epochs or a smaller network may help."
+        )
+    return found
+
+
+def as_json(
+    document: CheckpointDocument, name: str, version: int, *, seconds: float
+) -> dict[str, object]:
+    """The same for scripts."""
+    return {
+        "name": name,
+        "version": version,
+        "digest": document.digest,
+        "seconds": round(seconds, 3),
+        "evaluation": document.evaluation.model_dump(mode="json"),
+        "data": document.data.model_dump(mode="json"),
+        "training": document.training,
+        "warnings": warnings_of(document),
+    }
+
+
+def _with_error(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} ± {estimate.standard_error:.2f} nats per row"

@@ -1,0 +1,84 @@
+"""What a training step maximises: the elbo of a batch, its KL term weighted."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from model_store.vae.likelihoods import GaussianHead, GaussianLikelihood
+from model_store.vae.model import VAE
+from model_store.vae.posteriors import DiagonalGaussian
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The two terms of the elbo of each row, in nats: shapes (rows,) and (rows, latents)."""
+
+    reconstruction: Tensor
+    kl_divergence: Tensor
+
+    def objective(self, *, kl_weight: float, free_bits: float) -> Tensor:
+        """Mean over rows of reconstruction - weight * KL.
+
+        With free bits a latent's mean KL costs nothing below that many nats (Kingma et al., 2016,
+        arXiv:1606.04934).
+        """
+        kl = self.kl_divergence.mean(dim=0)
+        return self.reconstruction.mean() - kl_weight * kl.clamp(min=free_bits).sum()
+
+    def elbo(self) -> float:
+        """Sum of the rows' elbos."""
+        terms = self.reconstruction.detach() - self.kl_divergence.detach().sum(dim=-1)
+        return float(terms.sum())
+
+
+class Objective:
+    """The elbo of a batch, by one reparametrised draw, or without noise where there is a formula.
+
+    Args:
+        vae: The model in training.
+        input_dropout: Share of what the encoder sees that is dropped, so that few rows do not get
+            a code of their own.
+        generator: Of noise and dropout, on the model's device.
+    """
+
+    def __init__(self, vae: VAE, *, input_dropout: float, generator: torch.Generator) -> None:
+        self._vae = vae
+        self._dropout = input_dropout
+        self._generator = generator
+        self._in_closed_form = has_closed_form(vae)
+
+    def __call__(self, y: Tensor) -> Terms:
+        """The terms for rows in model units."""
+        inputs = self._drop(self._vae.head.embed(y))
+        posterior = DiagonalGaussian.from_outputs(self._vae.encoder(inputs))
+        expect = self._expected if self._in_closed_form else self._sampled
+        return Terms(expect(y, posterior), self._vae.kl_divergence(posterior))
+
+    def _sampled(self, y: Tensor, posterior: DiagonalGaussian) -> Tensor:
+        noise = torch.randn(posterior.loc.shape, generator=self._generator, device=y.device)
+        z = posterior.loc + posterior.scale * noise
+        return self._vae.log_prob(y, z.unsqueeze(0)).squeeze(0).sum(dim=-1)
+
+    def _expected(self, y: Tensor, posterior: DiagonalGaussian) -> Tensor:
+        """E_q log N(y; Wz + b, s^2): the density at the mean less the variance of Wz, exactly."""
+        likelihood = self._vae.likelihood(posterior.loc)
+        if not isinstance(likelihood, GaussianLikelihood):
+            raise TypeError("Only a Gaussian expects its squared error in closed form.")
+        weights = self._vae.decoder.output.weight
+        variance = posterior.scale.square() @ weights.square().T
+        at_mean = self._vae.log_prob(y, posterior.loc.unsqueeze(0)).squeeze(0)
+        penalty = 0.5 * variance * torch.exp(-2 * likelihood.log_scale)
+        return (at_mean - penalty).sum(dim=-1)
+
+    def _drop(self, inputs: Tensor) -> Tensor:
+        if self._dropout == 0:
+            return inputs
+        uniforms = torch.rand(inputs.shape, generator=self._generator, device=inputs.device)
+        return inputs * (uniforms >= self._dropout) / (1 - self._dropout)
+
+
+def has_closed_form(vae: VAE) -> bool:
+    """Whether E_q log p(x | z) needs no draws: a linear decoder and a scale that ignores z."""
+    is_linear = isinstance(vae.decoder.blocks, nn.Sequential) and len(vae.decoder.blocks) == 0
+    return is_linear and isinstance(vae.head, GaussianHead) and vae.head.scale != "predicted"

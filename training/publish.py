@@ -1,0 +1,36 @@
+"""Evaluation + description + weights -> a new version in the store."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from model_store.checkpoint import Checkpoint, digest_of
+from model_store.schema import CheckpointDocument, DataSummary, Evaluation, ModelSchema
+from model_store.vae.model import VAE
+from training.config import TrainingConfig
+
+
+def make_checkpoint(
+    vae: VAE,
+    model: ModelSchema,
+    config: TrainingConfig,
+    data: DataSummary,
+    evaluation: Evaluation,
+) -> Checkpoint:
+    """The trained model as it will be kept; the digest is over the weights alone."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in vae.state_dict().items()}
+    document = CheckpointDocument(
+        model=model,
+        objective=f"elbo, {config.free_bits:g} free bits" if config.free_bits else "elbo",
+        seed=config.seed,
+        training=config.recorded(),
+        data=data,
+        evaluation=evaluation,
+        libraries={
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("vae-service", "torch", "numpy", "safetensors")},
+        },
+        created=datetime.now(UTC).replace(microsecond=0),
+        digest=digest_of(tensors),
+    )
+    return Checkpoint(document, tensors)

@@ -1,0 +1,141 @@
+"""A training run from config to published version, in the steps that a command shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model_store.schema import CheckpointDocument, DataSummary, ModelSchema
+from model_store.store import FolderStore, ModelRef
+from model_store.vae.model import VAE
+from model_store.vae.transforms import AffineTransform
+from training.batches import Batches
+from training.choices import complete, device, fit_options
+from training.config import TrainingConfig
+from training.data import (
+    Dataset,
+    Split,
+    choose_likelihood,
+    fit_standardisation,
+    load_dataset,
+    split_rows,
+)
+from training.evaluate import evaluate
+from training.fit import Report, fit
+from training.model import describe_model, initialize
+from training.publish import make_checkpoint
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is in the store now."""
+
+    name: str
+    version: int
+    document: CheckpointDocument
+
+
+class Run:
+    """Data read and understood, a model ready to train.
+
+    The store is tried first: an hour of training should not end at a folder that cannot be written.
+
+    Args:
+        config: What was asked for.
+
+    Raises:
+        DataError: the data or the flags.
+        StoreError: the name or the store.
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self._store = FolderStore(config.store)
+        self.dataset: Dataset = load_dataset(config)
+        self.name = config.name or self.dataset.default_name
+        self._store.check_writable(self.name)
+        split = split_rows(
+            self.dataset,
+            validation_fraction=config.validation_fraction,
+            test_fraction=config.test_fraction,
+            seed=config.seed,
+        )
+        self.config = complete(
+            config, rows=split.train.shape[0], num_features=len(self.dataset.features)
+        )
+        self._options = fit_options(self.config)
+        constants = fit_standardisation(self.dataset.features, split.train, scale=self.config.scale)
+        self._model: ModelSchema = describe_model(
+            self.dataset.features,
+            self.dataset.event_shape,
+            choose_likelihood(self.dataset.features, self.config),
+            self.config,
+        )
+        self._test = _rows(split.test)
+        self._data = _summarise(self.dataset, split, constants.constant_features)
+        transform = AffineTransform(
+            torch.from_numpy(constants.shift), torch.from_numpy(constants.scale)
+        )
+        self._vae, self._batches, self._validation = _prepare(
+            self._model, transform, split, self.config
+        )
+
+    @property
+    def epochs(self) -> int:
+        """At most this many reports will come."""
+        return self._options.epochs
+
+    def train(self) -> Iterator[Report]:
+        """Trains, one report an epoch."""
+        return fit(self._vae, self._batches, self._validation, self._options)
+
+    def publish(self) -> Published:
+        """Evaluates on the held-out rows and puts the model into the store."""
+        vae = self._vae.cpu()
+        evaluation = evaluate(vae, self._test, [f.name for f in self.dataset.features])
+        checkpoint = make_checkpoint(vae, self._model, self.config, self._data, evaluation)
+        version = self._store.publish(self.name, checkpoint)
+        return Published(self.name, version, checkpoint.document)
+
+    @property
+    def reference(self) -> ModelRef:
+        """The model's name as a reference."""
+        return ModelRef(self.name)
+
+
+def serving_command(store: Path) -> str:
+    """The command that serves this store."""
+    return f"vae-serve --store {store}"
+
+
+def _prepare(
+    model: ModelSchema, transform: AffineTransform, split: Split, config: TrainingConfig
+) -> tuple[VAE, Batches, Tensor]:
+    """The first weights, the training rows in model units, and the validation rows."""
+    dynamic = config.binarize == "dynamic"
+    # Dynamic rows are grey until drawn; a draw of them has the support and the same base rates.
+    drawn = _rows(np.round(split.train) if dynamic else split.train)
+    vae = initialize(model, transform, drawn, fixed_scale=config.fixed_scale, seed=config.seed)
+    vae.to(device(config))
+    y = _rows(split.train).flatten(1).float() if dynamic else vae.to_model_units(drawn)
+    batches = Batches(
+        y.to(vae.device), size=config.batch_size or len(y), seed=config.seed, resample=dynamic
+    )
+    return vae, batches, _rows(split.validation)
+
+
+def _rows(x: np.ndarray) -> Tensor:
+    """Rows as the estimators take them."""
+    return torch.from_numpy(np.ascontiguousarray(x))
+
+
+def _summarise(dataset: Dataset, split: Split, constant: tuple[str, ...]) -> DataSummary:
+    return DataSummary(
+        source=dataset.source,
+        train_rows=split.train.shape[0],
+        validation_rows=split.validation.shape[0],
+        test_rows=split.test.shape[0],
+        constant_features=constant,
+    )
