@@ -26,7 +26,7 @@ from model_store.strict_json import parse_json
 METADATA_PREFIX = "vae-checkpoint/"
 METADATA_KEY = f"{METADATA_PREFIX}{FORMAT_VERSION}"
 DIGEST_KEY = "vae-checkpoint-sha256"
-MAX_HEADER_BYTES = 64 * 2**20
+MAX_HEADER_BYTES = 32 * 2**20
 MAX_TENSORS = 10_000
 
 _ITEM_BYTES = {"F32": 4, "F64": 8}

@@ -25,6 +25,10 @@ Scale = Literal["fixed", "shared", "per_feature", "predicted"]
 MAX_FEATURES = 1_000_000
 
 Size = Annotated[int, Field(ge=1, le=MAX_FEATURES)]
+# Fails fast, as all long tuples do: an error per item of a wrong file would fill the memory.
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=2, le=65_536)], ...], Field(min_length=1, fail_fast=True)
+]
 
 
 class Frozen(BaseModel):
@@ -43,7 +47,7 @@ class Feature(Frozen):
     name: str = Field(min_length=1, max_length=256)
     kind: Kind
     likelihood: str
-    categories: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = Field(default=None, fail_fast=True)
     levels: int | None = Field(default=None, ge=2)
 
     @property
@@ -62,7 +66,7 @@ class Categorical(Frozen):
     """Unordered codes 0 ... cardinality-1; one cardinality per feature."""
 
     name: Literal["categorical"] = "categorical"
-    cardinalities: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = Field(min_length=1)
+    cardinalities: Counts
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -82,7 +86,7 @@ class DiscretizedLogistic(Frozen):
     """Ordered integers 0 ... levels-1; one number of levels per feature."""
 
     name: Literal["discretized_logistic"] = "discretized_logistic"
-    levels: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = Field(min_length=1)
+    levels: Counts
     scale: Literal["per_feature", "predicted"] = "predicted"
 
     @property
@@ -105,7 +109,7 @@ PlainLikelihood = Annotated[
 class MixedPart(Frozen):
     """Features that share one kind of likelihood, by their flat indices."""
 
-    columns: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    columns: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, fail_fast=True)
     likelihood: PlainLikelihood
 
 
@@ -113,7 +117,7 @@ class Mixed(Frozen):
     """One likelihood per column of a table."""
 
     name: Literal["mixed"] = "mixed"
-    parts: tuple[MixedPart, ...] = Field(min_length=1, max_length=1_000)
+    parts: tuple[MixedPart, ...] = Field(min_length=1, max_length=1_000, fail_fast=True)
 
 
 Likelihood = Annotated[
@@ -126,16 +130,16 @@ class Network(Frozen):
     """A dense network: hidden widths between the given input and output; () is a linear map."""
 
     hidden_sizes: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
-        default=(), max_length=64
+        default=(), max_length=64, fail_fast=True
     )
 
 
 class ModelSchema(Frozen):
     """Everything but the weights: what `build` needs to make the same VAE again."""
 
-    event_shape: tuple[Size, ...] = Field(min_length=1, max_length=4)
+    event_shape: tuple[Size, ...] = Field(min_length=1, max_length=4, fail_fast=True)
     latent_dim: Annotated[int, Field(ge=1, le=65_536)]
-    features: tuple[Feature, ...] = Field(max_length=MAX_FEATURES)
+    features: tuple[Feature, ...] = Field(max_length=MAX_FEATURES, fail_fast=True)
     likelihood: Likelihood
     encoder: Network = Network()
     decoder: Network = Network()
@@ -204,8 +208,8 @@ class Evaluation(Frozen):
     kl_divergence: Estimate
     bits_per_dim: float
     active_units: int = Field(ge=0)
-    kl_per_latent: tuple[float, ...]
-    features_at_floor: tuple[str, ...] = ()
+    kl_per_latent: tuple[float, ...] = Field(fail_fast=True)
+    features_at_floor: tuple[str, ...] = Field(default=(), fail_fast=True)
 
 
 class DataSummary(Frozen):
@@ -215,7 +219,7 @@ class DataSummary(Frozen):
     train_rows: int
     validation_rows: int
     test_rows: int
-    constant_features: tuple[str, ...] = ()
+    constant_features: tuple[str, ...] = Field(default=(), fail_fast=True)
 
 
 class CheckpointDocument(Frozen):

@@ -6,6 +6,8 @@ from json import JSONDecodeError
 from typing import TypeVar
 
 MAX_DEPTH = 32
+# Whoever checks an object reports every wrong key; more than this would fill the memory.
+MAX_KEYS = 50_000
 
 Value = TypeVar("Value")
 
@@ -54,6 +56,8 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("holds a key twice")
+    if len(found) > MAX_KEYS:
+        raise ValueError(f"holds an object of more than {MAX_KEYS:,} keys")
     return found
 
 
