@@ -1,0 +1,112 @@
+"""What is wrong with nested arrays that should be a tensor, told by place and without haste."""
+
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import simdjson
+
+from app.errors import Refusal, RefusedBodyError
+
+_ARRAYS = (list, simdjson.Array)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one row of a tensor is.
+
+    Args:
+        shape: Its axes, at least one.
+        taker: Who wants it so, as the subject of a sentence.
+    """
+
+    shape: tuple[int, ...]
+    taker: str = "this model"
+
+    def __str__(self) -> str:
+        count = math.prod(self.shape)
+        return f"{count}" if len(self.shape) == 1 else f"{count} = {self.shape}"
+
+
+def refuse_unless_rows(name: str, value: object, row: Row) -> None:
+    """Nothing, if the value is an array of such rows.
+
+    Args:
+        name: The field.
+        value: Any JSON value, its arrays lists or the SIMD parser's.
+        row: What each row should be.
+
+    Raises:
+        RefusedBodyError: it is not, with the first place where.
+    """
+    if not isinstance(value, _ARRAYS):
+        raise _refusal(name, f"is {kind_of(value)}; needed an array of rows")
+    if len(value) == 0:
+        raise _refusal(name, "has no rows; needed at least one")
+    for i, values in enumerate(value):
+        _refuse_unless_row(f"{name}[{i}]", values, row)
+
+
+def kind_of(value: object) -> str:
+    """What kind of JSON value it is, with its article."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, int | float):
+        return "a number"
+    return "an array" if isinstance(value, _ARRAYS) else "an object"
+
+
+def _refuse_unless_row(place: str, values: object, row: Row) -> None:
+    if not isinstance(values, _ARRAYS):
+        raise _refusal(place, f"is {kind_of(values)}; {row.taker} takes rows of {row}")
+    if _is_row(values, row.shape):
+        return
+    count = 0
+    for inner, value in _leaves(place, values, len(row.shape)):
+        if not _is_number(value):
+            raise _refusal(inner, _why_not_a_number(value))
+        count += 1
+    if count != math.prod(row.shape):
+        raise _refusal(place, f"has {count} values; {row.taker} takes {row}")
+    raise _refusal(
+        place, f"does not nest its {count} values as {row.shape}, which {row.taker} takes"
+    )
+
+
+def _is_row(value: object, shape: tuple[int, ...]) -> bool:
+    if not isinstance(value, _ARRAYS) or len(value) != shape[0]:
+        return False
+    if len(shape) == 1:
+        return all(_is_number(inner) for inner in value)
+    return all(_is_row(inner, shape[1:]) for inner in value)
+
+
+def _leaves(place: str, value: object, depth: int) -> Iterator[tuple[str, object]]:
+    """What is nested no deeper than a row's numbers should be, so that no body nests too deep."""
+    if depth == 0 or not isinstance(value, _ARRAYS):
+        yield place, value
+        return
+    for i, inner in enumerate(value):
+        yield from _leaves(f"{place}[{i}]", inner, depth - 1)
+
+
+def _is_number(value: object) -> bool:
+    # Exactly these types: a boolean is an int to isinstance.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
+
+
+def _why_not_a_number(value: object) -> str:
+    if value is None:
+        return "is null; needed a number, missing values are not taken"
+    if type(value) in (int, float):
+        return "is beyond the range of 64-bit floats; needed a finite number"
+    return f"is {kind_of(value)}; needed a number"
+
+
+def _refusal(place: str, sentence: str) -> RefusedBodyError:
+    return RefusedBodyError(Refusal(place, f"{place} {sentence}."))
