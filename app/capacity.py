@@ -1,0 +1,69 @@
+"""How much one request may ask for: rows, samples, their product, and numbers held at once."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.errors import TooManyRowsError, TooManySamplesError
+from app.loaded_model import LoadedModel
+from app.settings import Settings
+from model_store.vae import generation
+from model_store.vae.model import VAE
+
+# Numbers held until the end for each row and sample. The estimators are not here: they keep one
+# number of each sample, whatever the width of a row.
+_NUMBERS_PER_SAMPLE: Mapping[Callable[..., Any], Callable[[VAE], int]] = {
+    generation.encode: lambda vae: vae.latent_dim,
+    generation.decode: lambda vae: vae.num_features,
+    generation.sample: lambda vae: vae.num_features,
+    generation.interpolate: lambda vae: vae.widest,
+}
+
+
+def admit(
+    settings: Settings, question: Callable[..., Any], model: LoadedModel, *, rows: int, samples: int
+) -> None:
+    """Nothing, if the server takes the question.
+
+    Args:
+        settings: The limits.
+        question: The function that answers.
+        model: The model that is asked.
+        rows: Rows of the request; 1 where it has none.
+        samples: Samples of each row; 1 where it asks for none.
+
+    Raises:
+        TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
+    """
+    if rows > settings.max_rows:
+        raise TooManyRowsError(
+            f"The request has {rows:,} rows; this server takes {settings.max_rows:,} at once."
+        )
+    if samples > settings.max_samples:
+        raise TooManySamplesError(
+            f"The request asks for {samples:,} samples; "
+            f"this server takes {settings.max_samples:,} at most."
+        )
+    if rows * samples > settings.max_row_samples:
+        raise TooManySamplesError(
+            f"{rows:,} rows by {samples:,} samples are {rows * samples:,}; "
+            f"this server takes {settings.max_row_samples:,} of them at once."
+        )
+    _admit_numbers(settings, question, model.vae, rows=rows, samples=samples)
+
+
+def _admit_numbers(
+    settings: Settings, question: Callable[..., Any], vae: VAE, *, rows: int, samples: int
+) -> None:
+    limit = settings.max_elements
+    if rows * vae.widest > limit:
+        raise TooManyRowsError(
+            f"{rows:,} rows of {vae.widest:,} numbers in the widest layer are more than "
+            f"the {limit:,} numbers that this server holds at once."
+        )
+    per_sample = _NUMBERS_PER_SAMPLE.get(question)
+    kept = per_sample(vae) if per_sample else 0
+    if rows * samples * kept > limit:
+        raise TooManySamplesError(
+            f"{rows:,} rows by {samples:,} samples of {kept:,} numbers are more than "
+            f"the {limit:,} numbers that this server holds at once."
+        )

@@ -1,0 +1,180 @@
+"""The one door to tensor work: off the event loop, and what waits together is answered together.
+
+A request that finds a thread free starts at once and waits for nobody. While all are busy, requests
+queue up, and the next free thread takes everything in the queue that asks the same of the same
+model as one batch. Noise does not depend on a row's place, so batching cannot change an answer.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from app.capacity import admit
+from app.errors import Refusal, RefusedBodyError
+from app.loaded_model import LoadedModel
+from app.refusals import located
+from app.settings import Settings
+from model_store.errors import InputError
+
+Answer = TypeVar("Answer")
+
+
+class Inference:
+    """Answers questions about models on threads of its own.
+
+    Args:
+        settings: Its limits and its number of threads.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        # For the whole process: torch has no other way.
+        torch.set_num_threads(settings.threads_per_batch)
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(settings.compute_threads, thread_name_prefix="compute")
+        self._free = settings.compute_threads
+        self._waiting: deque[_Job] = deque()
+
+    async def run(
+        self,
+        question: Callable[..., Answer],
+        model: LoadedModel,
+        arrays: Mapping[str, Tensor],
+        **options: Hashable,
+    ) -> Answer:
+        """The answer to `question(vae, *arrays, **options)`.
+
+        Args:
+            question: A function of `model_store.vae` whose tensors, given and returned, have one
+                entry per row in front.
+            model: The model that is asked.
+            arrays: Its tensors by the names of their fields; without any, a request for itself.
+            options: The rest of its arguments.
+
+        Raises:
+            TooLargeError: more than the server takes.
+            RefusedBodyError: tensors of different lengths, or a row the model does not allow.
+        """
+        rows = _rows_in(arrays)
+        samples = options.get("num_samples", options.get("steps", 1))
+        admit(self._settings, question, model, rows=rows, samples=max(1, int(str(samples))))
+        answer = asyncio.get_running_loop().create_future()
+        ask = _Question(question, model, tuple(arrays), tuple(options.items()))
+        self._waiting.append(_Job(ask, tuple(arrays.values()), rows, answer))
+        # Not now but once the loop has read what else has arrived.
+        asyncio.get_running_loop().call_soon(self._start)
+        found: Answer = await answer
+        return found
+
+    def close(self) -> None:
+        """Ends the threads once their batches are done."""
+        self._threads.shutdown()
+
+    def _start(self) -> None:
+        while self._free and self._waiting:
+            batch = self._next_batch()
+            self._free -= 1
+            work = asyncio.get_running_loop().run_in_executor(self._threads, _answers, batch)
+            work.add_done_callback(partial(self._finish, batch))
+
+    def _next_batch(self) -> "list[_Job]":
+        first = self._waiting.popleft()
+        batch, rows, others = [first], first.rows, deque[_Job]()
+        for job in self._waiting:
+            fits = rows + job.rows <= self._settings.max_batch_rows
+            if fits and job.arrays and job.question == first.question:
+                batch.append(job)
+                rows += job.rows
+            else:
+                others.append(job)
+        self._waiting = others
+        return batch
+
+    def _finish(self, batch: "list[_Job]", work: "asyncio.Future[list[Any]]") -> None:
+        self._free += 1
+        failure = work.exception()
+        answers = [failure] * len(batch) if failure else work.result()
+        for job, answer in zip(batch, answers, strict=True):
+            if job.answer.done():  # whoever asked has gone
+                continue
+            if isinstance(answer, BaseException):
+                job.answer.set_exception(answer)
+            else:
+                job.answer.set_result(answer)
+        self._start()
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What requests must have in common to be answered as one."""
+
+    function: Callable[..., Any]
+    model: LoadedModel
+    fields: tuple[str, ...]
+    options: tuple[tuple[str, Hashable], ...]
+
+    def ask(self, arrays: tuple[Tensor, ...]) -> Any:  # noqa: ANN401 - any function's answer
+        return self.function(self.model.vae, *arrays, **dict(self.options))
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One request's part: its tensors, and where its answer goes."""
+
+    question: _Question
+    arrays: tuple[Tensor, ...]
+    rows: int
+    answer: "asyncio.Future[Any]"
+
+
+def _rows_in(arrays: Mapping[str, Tensor]) -> int:
+    """The number of rows, the same in every tensor; a request without any counts as one."""
+    counts = {name: len(rows) for name, rows in arrays.items()}
+    first = next(iter(counts), "")
+    for name, count in counts.items():
+        if count != counts[first]:
+            message = (
+                f"{name} has {count} rows and {first} has {counts[first]}; needed as many of each."
+            )
+            raise RefusedBodyError(Refusal(name, message))
+    return counts.get(first, 1)
+
+
+def _answers(batch: list[_Job]) -> list[Any]:
+    """Each job's answer, or the error that is its own."""
+    question = batch[0].question
+    if len(batch) == 1:
+        return [_answer(batch[0])]
+    try:
+        together = question.ask(tuple(map(torch.cat, zip(*(j.arrays for j in batch), strict=True))))
+    except InputError:
+        # One bad row must not fail its neighbours.
+        return [_answer(job) for job in batch]
+    stops = torch.tensor([job.rows for job in batch]).cumsum(0).tolist()
+    return [_part(together, stop - job.rows, stop) for job, stop in zip(batch, stops, strict=True)]
+
+
+def _answer(job: _Job) -> Any:  # noqa: ANN401 - any function's answer
+    try:
+        return job.question.ask(job.arrays)
+    except InputError as error:
+        arrays = dict(zip(job.question.fields, job.arrays, strict=True))
+        return located(error, job.question.model, arrays)
+
+
+def _part(answer: Any, start: int, stop: int) -> Any:  # noqa: ANN401 - any function's answer
+    """The same answer for some of the rows."""
+    if isinstance(answer, Tensor):
+        return answer[start:stop]
+    if isinstance(answer, dict):
+        return {name: _part(value, start, stop) for name, value in answer.items()}
+    if is_dataclass(answer) and not isinstance(answer, type):
+        parts = {f.name: _part(getattr(answer, f.name), start, stop) for f in fields(answer)}
+        return replace(answer, **parts)
+    return answer

@@ -1,0 +1,82 @@
+"""A model in memory: what a request holds on to from its first moment to its last."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from model_store.schema import CheckpointDocument, Feature
+from model_store.store import FolderStore
+from model_store.vae.generation import decode
+from model_store.vae.model import VAE
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A version of a model, ready to be asked.
+
+    Args:
+        name: Its name in the store.
+        version: Its version.
+        document: What its checkpoint says of it.
+        vae: The model itself, in evaluation mode.
+    """
+
+    name: str
+    version: int
+    document: CheckpointDocument
+    vae: VAE
+
+    @classmethod
+    def read(cls, store: FolderStore, name: str, version: int) -> "LoadedModel":
+        """The model from the store.
+
+        Raises:
+            NotInStoreError: no such version.
+            CheckpointError: its file cannot be served.
+            StorageError: its file cannot be read.
+        """
+        checkpoint = store.read(name, version)
+        return cls(name, version, checkpoint.document, checkpoint.build())
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return self.vae.event_shape
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The features in flat order."""
+        return self.document.model.features
+
+    @cached_property
+    def measure(self) -> Literal["density", "probability", "mixed"]:
+        """What the exponential of its log-likelihood is: density, probability or mixed."""
+        return self.vae.head.measure.value
+
+    def readable_row(self, latents: Tensor) -> Tensor:
+        """What latents (1, latent_dim) decode to, in few digits and values that the model takes.
+
+        Of shape (1, *event) and float64; good for warming up and for examples.
+
+        Raises:
+            OutOfRangeError: the model's weights give no finite numbers.
+        """
+        mean = decode(self.vae, latents, num_samples=0, seed=0).outputs.double().flatten(1)
+        readable = _to_three_digits(mean, self.vae.transform.scale)
+        allowed = self.vae.head.support.contains(readable)
+        return self.vae.to_event(torch.where(allowed, readable, mean.round()))
+
+    @cached_property
+    def typical_row(self) -> Tensor:
+        """The row of the mean latents."""
+        return self.readable_row(torch.zeros(1, self.vae.latent_dim))
+
+
+def _to_three_digits(values: Tensor, scale: Tensor) -> Tensor:
+    """Each value to a hundredth of the power of ten below its feature's scale."""
+    digits = (2 - scale.log10().floor()).int().tolist()
+    rounded = [round(value, d) for value, d in zip(values[0].tolist(), digits, strict=True)]
+    return torch.tensor([rounded], dtype=torch.float64)
