@@ -1,0 +1,98 @@
+"""The OpenAPI document of the models that are served: its examples work as they stand.
+
+FastAPI writes the schemas. What it cannot know is added here: a request that the first served model
+answers, that very answer, and the body of every error.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+
+from app.catalog import Catalog
+from app.errors import PROBLEM_MEDIA_TYPE
+from app.inference import Inference
+from app.loaded_model import LoadedModel
+from app.routes.questions import QuestionRoute
+from app.schemas.problem import ProblemBody
+from app.wire import json as wire
+
+# Beyond this many features an example is no help to a reader.
+_MAX_EXAMPLE_FEATURES = 1024
+
+_Document = dict[str, Any]
+
+
+class Documentation:
+    """Writes the document, again and again until the models are known.
+
+    Args:
+        app: Whose routes they are.
+        questions: Those of its routes that ask a model.
+        catalog: Where the model of the examples comes from.
+        inference: Answers the examples.
+    """
+
+    def __init__(
+        self, app: FastAPI, questions: Sequence[BaseRoute], catalog: Catalog, inference: Inference
+    ) -> None:
+        self._app = app
+        self._questions = [route for route in questions if isinstance(route, QuestionRoute)]
+        self._catalog = catalog
+        self._inference = inference
+        self._finished: bytes | None = None
+
+    async def openapi(self) -> bytes:
+        """The document as JSON."""
+        if self._finished is None:
+            document = copy.deepcopy(self._app.openapi())
+            _describe_problems(document)
+            if model := self.example_model():
+                await self._add_examples(document, model)
+            written = orjson.dumps(document)
+            if not self._catalog.ready.is_set():
+                return written
+            self._finished = written
+        return self._finished
+
+    def example_model(self) -> LoadedModel | None:
+        """The first model whose rows a page can show."""
+        small = (m for m in self._catalog.loaded() if m.vae.num_features <= _MAX_EXAMPLE_FEATURES)
+        return next(small, None)
+
+    def example_request(self, path: str, model: LoadedModel) -> bytes:
+        """The body of the example of one route."""
+        route = next(route for route in self._questions if route.path == path)
+        return orjson.dumps(route.question.example(model))
+
+    async def _add_examples(self, document: _Document, model: LoadedModel) -> None:
+        for path in document["paths"].values():
+            for operation in path.values():
+                for parameter in operation.get("parameters", ()):
+                    if parameter["name"] == "model":
+                        parameter["example"] = model.name
+        for route in self._questions:
+            operation = document["paths"][route.path]["post"]
+            body = self.example_request(route.path, model)
+            reply = await route.answer(body, model, self._inference)
+            operation["requestBody"]["content"][wire.MEDIA_TYPE]["example"] = orjson.loads(body)
+            operation["responses"]["200"]["content"][wire.MEDIA_TYPE]["example"] = orjson.loads(
+                wire.encode(reply)
+            )
+
+
+def _describe_problems(document: _Document) -> None:
+    """Adds the body of every error; FastAPI's own idea of a 422 is not what is sent."""
+    schemas = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    described = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= described.pop("$defs")
+    schemas["ProblemBody"] = described
+    for path in document["paths"].values():
+        for operation in path.values():
+            if PROBLEM_MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+                operation["responses"].pop("422", None)

@@ -1,0 +1,100 @@
+"""What surrounds every request, as plain ASGI: its id, its time, its bytes, and the last resort."""
+
+import re
+import time
+import uuid
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import TooManyBytesError, problem_response
+
+_NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._:/+=@-]")
+_LONGEST_ID = 128
+
+
+class RequestLimits:
+    """Refuses bodies of too many bytes, also undeclared ones, and leaves no error unanswered.
+
+    Every response gets `X-Request-ID`, the client's own if it sent one, and `Server-Timing`.
+
+    Args:
+        app: What answers.
+        max_body_bytes: The limit.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _id_of(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        sending = _Sending(send, request_id)
+        try:
+            self._refuse_declared(headers)
+            await self.app(scope, _Receiving(receive, self.max_body_bytes), sending)
+        except Exception as error:
+            # The last resort: a problem and a line in the log, never silence.
+            if sending.started:
+                raise
+            await problem_response(Request(scope), error)(scope, receive, sending)
+
+    def _refuse_declared(self, headers: Headers) -> None:
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.max_body_bytes:
+            raise _too_many(f"{int(declared):,}", self.max_body_bytes)
+
+
+class _Receiving:
+    """A body that ends in an error where it grows too long."""
+
+    def __init__(self, receive: Receive, max_body_bytes: int) -> None:
+        self._receive = receive
+        self._limit = max_body_bytes
+        self._received = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > self._limit:
+            raise _too_many("more", self._limit)
+        return message
+
+
+class _Sending:
+    """A response with the two headers that every one has."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._began = time.perf_counter()
+        self.started = False
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            milliseconds = (time.perf_counter() - self._began) * 1000
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self._request_id.encode()),
+                (b"server-timing", f"total;dur={milliseconds:.2f}".encode()),
+            ]
+        await self._send(message)
+
+
+def _id_of(headers: Headers) -> str:
+    sent = _NOT_IN_AN_ID.sub("", headers.get("x-request-id", "")[:_LONGEST_ID])
+    return sent or uuid.uuid4().hex
+
+
+def _too_many(came: str, limit: int) -> TooManyBytesError:
+    return TooManyBytesError(f"The body has {came} bytes; this server takes {limit:,} at most.")

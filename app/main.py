@@ -1,0 +1,100 @@
+"""create_app(settings): the one place where things are put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app.catalog import Catalog
+from app.dependencies import Services
+from app.documentation import Documentation
+from app.errors import problem_response
+from app.inference import Inference
+from app.limits import RequestLimits
+from app.loaded_model import LoadedModel
+from app.routes import (
+    decode,
+    documentation,
+    elbo,
+    encode,
+    health,
+    interpolate,
+    log_likelihood,
+    models,
+    reconstruct,
+    sample,
+)
+from app.settings import Settings
+from model_store.errors import VaeError
+from model_store.store import FolderStore
+from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
+
+QUESTIONS = (
+    elbo.router,
+    log_likelihood.router,
+    encode.router,
+    decode.router,
+    sample.router,
+    reconstruct.router,
+    interpolate.router,
+)
+
+DESCRIPTION = """
+Ask trained variational autoencoders: encode, decode, sample, how likely is this row?
+
+Every log-probability is in nats and in the data's own units, with every constant kept; `measure`
+says whether it is a density's or a probability's. The same request has the same answer. Errors are
+`application/problem+json`.
+"""
+
+
+def app_from_environment() -> FastAPI:
+    """The app as VAE_* variables describe it, for `uvicorn --factory`."""
+    return create_app(Settings())
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """A service of the models in a store; nothing of it is global."""
+    app = FastAPI(
+        title="VAE service",
+        version=version("vae-service"),
+        description=DESCRIPTION,
+        lifespan=partial(_running, settings),
+        # The pages are our own: see routes/documentation.py.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
+    for handled in (VaeError, HTTPException, RequestValidationError):
+        app.add_exception_handler(handled, problem_response)
+    for router in (health.router, models.router, *QUESTIONS, documentation.router):
+        app.include_router(router)
+    app.mount(documentation.ASSETS_PATH, documentation.assets())
+    return app
+
+
+@asynccontextmanager
+async def _running(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    """Everything an app needs from its start to its end."""
+    inference = Inference(settings)
+    catalog = Catalog(FolderStore(settings.store), partial(_warm, inference))
+    questions = [route for router in QUESTIONS for route in router.routes]
+    app.state.services = Services(settings, catalog, inference)
+    app.state.documentation = Documentation(app, questions, catalog, inference)
+    await catalog.open()
+    yield
+    await catalog.close()
+    inference.close()
+
+
+async def _warm(inference: Inference, model: LoadedModel) -> None:
+    """Asks what will be asked: torch does much of its work on a first call."""
+    row = {"inputs": model.typical_row}
+    await inference.run(estimate_elbo, model, row, num_samples=16, seed=0)
+    await inference.run(estimate_log_likelihood, model, row, num_samples=256, seed=0)

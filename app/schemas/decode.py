@@ -1,0 +1,73 @@
+"""Bodies of `decode`."""
+
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from app.loaded_model import LoadedModel
+from app.schemas.observations import central, drawn
+from app.schemas.tensors import (
+    EVENT,
+    Axes,
+    LatentRows,
+    Question,
+    Reply,
+    Seed,
+    if_any,
+    version_of,
+)
+from model_store.vae.generation import Decoding
+
+Parameter = Annotated[torch.Tensor, Axes("rows", EVENT)]
+
+
+class DecodeRequest(Question):
+    """Latents to be decoded."""
+
+    latents: LatentRows = Field(description="One latent a row.")
+    num_samples: int = Field(default=0, ge=0, description="Observations to draw for each latent.")
+    seed: Seed = 0
+
+
+class DecodeReply(Reply):
+    """p(x | z) of each latent, in the data's own units."""
+
+    outputs: Annotated[torch.Tensor, Axes("rows", EVENT)] = Field(
+        description="The mean of p(x | z); of unordered features the most probable code."
+    )
+    parameters: dict[str, Parameter | dict[str, Parameter]] = Field(
+        description="The likelihood's parameters by name; for a table of several likelihoods, "
+        "those of each feature by the feature's name. `probs` of categories has one more axis."
+    )
+    samples: Annotated[torch.Tensor, Axes("rows", "num_samples", EVENT)] | None = Field(
+        default=None, description="Draws from p(x | z), if asked for."
+    )
+
+    @classmethod
+    def of(cls, model: LoadedModel, decoding: Decoding) -> Self:
+        """The decoding as a body."""
+        samples = decoding.samples
+        return cls(
+            model=version_of(model),
+            outputs=central(model, decoding.outputs),
+            parameters=_by_name(model, decoding.parameters),
+            **if_any(samples=None if samples is None else drawn(model, samples)),
+        )
+
+
+def _by_name(
+    model: LoadedModel, parameters: dict[str, Tensor]
+) -> dict[str, Tensor | dict[str, Tensor]]:
+    """The parameters of a mixed table by feature; those of other models as they are."""
+    if model.document.model.likelihood.name != "mixed":
+        return dict(parameters)
+    named: dict[str, dict[str, Tensor]] = {feature.name: {} for feature in model.features}
+    for key, value in parameters.items():
+        column, _, parameter = key.partition(".")
+        feature = model.features[int(column)]
+        # Columns of one part are padded to the widest of them.
+        width = len(feature.categories) if feature.categories else None
+        named[feature.name][parameter] = value[:, :width] if value.ndim > 1 else value
+    return dict(named)

@@ -1,0 +1,51 @@
+"""Bodies of `encode`."""
+
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field
+
+from app.loaded_model import LoadedModel
+from app.schemas.tensors import (
+    LATENTS,
+    Axes,
+    Inputs,
+    LatentRows,
+    PerRow,
+    Question,
+    Reply,
+    Seed,
+    if_any,
+    version_of,
+)
+from model_store.vae.generation import Encoding
+
+
+class EncodeRequest(Question):
+    """Rows whose latents are asked for."""
+
+    inputs: Inputs = Field(description="Rows in the data's own units.")
+    num_samples: int = Field(default=0, ge=0, description="Latents to draw for each row.")
+    seed: Seed = 0
+
+
+class EncodeReply(Reply):
+    """q(z | x) of each row."""
+
+    loc: LatentRows = Field(description="Mean of each latent.")
+    scale: LatentRows = Field(description="Standard deviation of each latent.")
+    kl_divergence: PerRow = Field(description="KL(q(z | x) || p(z)), in nats.")
+    samples: Annotated[torch.Tensor, Axes("rows", "num_samples", LATENTS)] | None = Field(
+        default=None, description="Draws from q(z | x), if asked for."
+    )
+
+    @classmethod
+    def of(cls, model: LoadedModel, encoding: Encoding) -> Self:
+        """The encoding as a body."""
+        return cls(
+            model=version_of(model),
+            loc=encoding.loc,
+            scale=encoding.scale,
+            kl_divergence=encoding.kl_divergence,
+            **if_any(samples=encoding.samples),
+        )

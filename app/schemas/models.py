@@ -1,0 +1,82 @@
+"""Bodies of `models`: what a model is, told from its checkpoint."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from app.catalog import Catalog, Listing
+from app.loaded_model import LoadedModel
+from app.schemas.tensors import Measure
+from model_store.schema import Evaluation, Feature
+
+
+class Card(BaseModel):
+    """A model: its data, its likelihood, how good it is and how it was made."""
+
+    name: str
+    version: int = Field(description="The version that the reference stands for.")
+    versions: list[int] = Field(description="Every version that can be asked for.")
+    aliases: Mapping[str, int] = Field(description="Names of versions: ask for name@alias.")
+    event_shape: tuple[int, ...] = Field(description="Shape of one row.")
+    latent_dim: int
+    features: tuple[Feature, ...] = Field(
+        description="In flat order. `categories` names the codes 0, 1, … of a categorical "
+        "feature; the values of ordinal and pixel features are 0 … levels - 1."
+    )
+    likelihood: str = Field(description="p(x | z); `mixed` where features differ.")
+    prior: str = Field(description="p(z).")
+    posterior: str = Field(description="q(z | x).")
+    measure: Measure = Field(description="What exp(log p) is: a density, a probability, or both.")
+    evaluation: Evaluation = Field(description="Held-out numbers, in nats per row.")
+    calibration: None = Field(description="No model has one yet.")
+    training: Mapping[str, Any] = Field(description="The settings it was trained with.")
+    created: datetime
+
+    @classmethod
+    def of(cls, model: LoadedModel, catalog: Catalog) -> Self:
+        """The card of a version of a model."""
+        document, stored = model.document, catalog.stored(model.name)
+        return cls(
+            name=model.name,
+            version=model.version,
+            versions=list(stored.versions),
+            aliases=stored.aliases,
+            event_shape=model.event_shape,
+            latent_dim=document.model.latent_dim,
+            features=document.model.features,
+            likelihood=document.model.likelihood.name,
+            prior=document.model.prior,
+            posterior=document.model.posterior,
+            measure=model.measure,
+            evaluation=document.evaluation,
+            calibration=None,
+            training=document.training,
+            created=document.created,
+        )
+
+
+class Broken(BaseModel):
+    """A file of the store that cannot be served."""
+
+    name: str
+    version: int | None = Field(description="null where the file is not even a version.")
+    reason: str
+
+
+class Models(BaseModel):
+    """Every model in its default version, and what cannot be served."""
+
+    models: list[Card]
+    broken: list[Broken]
+
+    @classmethod
+    def of(cls, listing: Listing, catalog: Catalog) -> Self:
+        """The listing as a body."""
+        return cls(
+            models=[Card.of(model, catalog) for model in listing.models],
+            broken=[
+                Broken(name=b.name, version=b.version, reason=b.reason) for b in listing.broken
+            ],
+        )

@@ -1,0 +1,131 @@
+"""Tensors as fields of pydantic models: checked at the wire, described on the API page.
+
+Pydantic sees a tensor as one value. Its shape has been checked when it was decoded, against the
+model that is asked, and no number of it becomes a Python object.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from app.loaded_model import LoadedModel
+from app.wire.diagnosis import Row
+from model_store.vae.noise import MAX_SEED
+
+EVENT = "*event_shape"
+LATENTS = "latent_dim"
+
+
+class Axes:
+    """The axes of a tensor by their names: what the wire checks and the API page shows.
+
+    Args:
+        names: From the first axis on; `EVENT` stands for as many as a row of the model has.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,  # noqa: ANN401 - pydantic's interface
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        """Any tensor."""
+        return core_schema.is_instance_schema(torch.Tensor)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Arrays in arrays of numbers; of an event's axes only that there are some is known."""
+        described: dict[str, Any] = {} if self.names[-1] == EVENT else {"type": "number"}
+        for _ in self.names:
+            described = {"type": "array", "items": described}
+        return {**described, "x-shape": f"({', '.join(self.names)})"}
+
+
+Inputs = Annotated[torch.Tensor, Axes("rows", EVENT)]
+LatentRows = Annotated[torch.Tensor, Axes("rows", LATENTS)]
+PerRow = Annotated[torch.Tensor, Axes("rows")]
+
+Measure = Literal["density", "probability", "mixed"]
+
+Seed = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MAX_SEED,
+        description="All randomness is a function of the seed and the sample's number: "
+        "the same request has the same answer.",
+    ),
+]
+
+
+class Question(BaseModel):
+    """A request body: a tensor or two, and options of exactly these types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def rows(cls, model: LoadedModel) -> Mapping[str, Row]:
+        """What one row of each of its tensors is for this model."""
+        return {
+            name: Row(model.event_shape if axes.names[-1] == EVENT else (model.vae.latent_dim,))
+            for name, axes in _axes_of(cls).items()
+        }
+
+    @classmethod
+    def example(cls, model: LoadedModel) -> dict[str, object]:
+        """A body that this model answers as it stands: readable rows, and options by default."""
+        tensors = {
+            name: _example_row(model, axes, float(place))
+            for place, (name, axes) in enumerate(_axes_of(cls).items())
+        }
+        options = {n: f.default for n, f in cls.model_fields.items() if n not in tensors}
+        return {**tensors, **options}
+
+
+@cache
+def _axes_of(question: type[Question]) -> Mapping[str, Axes]:
+    """The fields that hold tensors, and their axes."""
+    return {
+        name: axes
+        for name, field in question.model_fields.items()
+        for axes in field.metadata
+        if isinstance(axes, Axes)
+    }
+
+
+def _example_row(model: LoadedModel, axes: Axes, latent: float) -> list[Any]:
+    """One row; `latent` tells those of one request apart."""
+    latents = torch.full((1, model.vae.latent_dim), latent)
+    row = model.readable_row(latents) if axes.names[-1] == EVENT else latents
+    whole = bool((row == row.round()).all())
+    return row.long().tolist() if whole else row.tolist()
+
+
+class ModelVersion(BaseModel):
+    """The model that answered; its version is a number even where an alias was asked."""
+
+    name: str
+    version: int
+
+
+class Reply(BaseModel):
+    """A model's answer; optional fields are left out unless they were set."""
+
+    model: ModelVersion = Field(description="The model and the version that answered.")
+
+
+def version_of(model: LoadedModel) -> ModelVersion:
+    """The model's name in its own answers."""
+    return ModelVersion(name=model.name, version=model.version)
+
+
+def if_any(**values: torch.Tensor | None) -> dict[str, Any]:
+    """The fields that have a value, so that the others stay unset."""
+    return {name: value for name, value in values.items() if value is not None}
