@@ -1,0 +1,130 @@
+"""uvicorn around the app: its socket, its log, and what a newcomer is told once it is ready."""
+
+import asyncio
+import contextlib
+import json
+import logging.config
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.dependencies import Services
+from app.documentation import Documentation
+from app.main import create_app
+from app.settings import Settings
+from model_store.errors import StorageError
+from model_store.store import FolderStore
+
+# What fits on a terminal as one pasted line.
+_MAX_CURL_FEATURES = 256
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why in a sentence."""
+
+
+def run(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or Ctrl-C, and lets requests in flight finish.
+
+    Args:
+        settings: All of them.
+        announce: Is told, once the models are loaded, where the API page is and what to try.
+
+    Raises:
+        StartError: the store cannot be read or the address cannot be had.
+    """
+    _configure_logging(settings)
+    try:
+        FolderStore(settings.store).list_models()
+    except StorageError as error:
+        raise StartError(str(error)) from None
+    listener = _listen(settings)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        access_log=settings.access_log,
+        log_config=None,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        _Server(config, app, _address(settings, listener), announce).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with an announcement once the models are loaded."""
+
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, address: str, announce: Callable[[str], None]
+    ) -> None:
+        super().__init__(config)
+        self._app = app
+        self._address = address
+        self._announce = announce
+        self._announcing: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announcing = asyncio.create_task(self._announce_when_ready())
+
+    async def _announce_when_ready(self) -> None:
+        services: Services = self._app.state.services
+        await services.catalog.ready.wait()
+        self._announce(f"API page: {self._address}/docs")
+        documentation: Documentation = self._app.state.documentation
+        self._announce(f"Try: {_curl(documentation, self._address)}")
+
+
+def _curl(documentation: Documentation, address: str) -> str:
+    """A line to paste that works with the models there are."""
+    model = documentation.example_model()
+    if model is None:
+        return f"curl {address}/v1/models"
+    if model.vae.num_features > _MAX_CURL_FEATURES:
+        question, body = "sample", '{"num_samples": 1}'
+    else:
+        rows = model.typical_row
+        whole = bool((rows == rows.round()).all())
+        question, body = "elbo", json.dumps({"inputs": (rows.long() if whole else rows).tolist()})
+    url = f"{address}/v1/models/{model.name}/{question}"
+    return f"curl {url} -H 'Content-Type: application/json' -d '{body}'"
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        where = f"{settings.host}:{settings.port}"
+        raise StartError(f"Cannot listen on {where}: {error.strerror}.") from None
+    return listener
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    port = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _configure_logging(settings: Settings) -> None:
+    level = settings.log_level.upper()
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "root": {"handlers": ["stderr"], "level": "WARNING"},
+            "loggers": {"app": {"level": level}, "uvicorn": {"level": level}},
+        }
+    )
