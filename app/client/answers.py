@@ -109,13 +109,13 @@ class Card:
     event_shape: list[int]
     latent_dim: int
     features: list[dict[str, Any]]
-    likelihood: Any
-    prior: Any
-    posterior: Any
+    likelihood: str
+    prior: str
+    posterior: str
     measure: str
-    evaluation: Any
-    calibration: Any
-    training: Any
+    evaluation: dict[str, Any]
+    calibration: dict[str, Any] | None
+    training: dict[str, Any]
     created: str
 
 

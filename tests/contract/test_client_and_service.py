@@ -1,0 +1,97 @@
+"""The client against the real service, in one process."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import numpy as np
+import pytest
+
+from app.client import AsyncModel, AsyncVaeClient, NotFoundError, RequestRefusedError
+from app.main import create_app
+from app.settings import Settings
+from tests.builders import small_store
+from tests.models import random_rows
+
+Answer = TypeVar("Answer")
+ROWS = random_rows("gaussian", 5).numpy()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("store")
+    small_store(root, "pumps")
+    return root
+
+
+def asked(store: Path, ask: Callable[[AsyncVaeClient], Coroutine[Any, Any, Answer]]) -> Answer:
+    """What a service of this store answers."""
+
+    async def run() -> Answer:
+        app = create_app(Settings(store=store))
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app=app)
+            async with AsyncVaeClient("http://service", transport=transport) as client:
+                while not await client.ready():
+                    await asyncio.sleep(0.01)
+                return await ask(client)
+
+    return asyncio.run(run())
+
+
+QUESTIONS: list[tuple[Callable[[AsyncModel], Coroutine[Any, Any, Any]], str, tuple[int, ...]]] = [
+    (lambda model: model.encode(ROWS, num_samples=2), "samples", (5, 2, 3)),
+    (lambda model: model.decode(np.zeros((4, 3))), "outputs", (4, 2, 3)),
+    (lambda model: model.sample(num_samples=7), "samples", (7, 2, 3)),
+    (lambda model: model.reconstruct(ROWS), "outputs", (5, 2, 3)),
+    (lambda model: model.elbo(ROWS, per_feature=True), "per_feature", (5, 2, 3)),
+    (lambda model: model.log_likelihood(ROWS, num_samples=8), "log_likelihood", (5,)),
+    (lambda model: model.interpolate(ROWS, ROWS[::-1], steps=4), "outputs", (5, 4, 2, 3)),
+]
+
+
+@pytest.mark.parametrize(("ask", "name", "shape"), QUESTIONS)
+def test_every_question_is_answered_with_arrays(
+    store: Path,
+    ask: Callable[[AsyncModel], Coroutine[Any, Any, Any]],
+    name: str,
+    shape: tuple[int, ...],
+) -> None:
+    answer = asked(store, lambda client: ask(client.model("pumps")))
+
+    assert getattr(answer, name).shape == shape
+    assert (answer.model.name, answer.model.version) == ("pumps", 1)
+
+
+def test_a_single_sample_has_no_standard_error(store: Path) -> None:
+    answer = asked(store, lambda client: client.model("pumps").elbo(ROWS, num_samples=1))
+
+    assert answer.standard_error is None
+
+
+def test_a_card_says_what_the_model_is(store: Path) -> None:
+    card = asked(store, lambda client: client.model("pumps").card())
+
+    assert (card.name, card.event_shape, card.latent_dim) == ("pumps", [2, 3], 3)
+
+
+def test_the_list_of_models_holds_the_same_cards(store: Path) -> None:
+    cards = asked(store, lambda client: client.models())
+
+    assert [card.name for card in cards] == ["pumps"]
+
+
+def test_an_unknown_model_is_not_found(store: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        asked(store, lambda client: client.model("valves").card())
+
+    assert caught.value.request_id
+
+
+def test_a_refused_row_is_named(store: Path) -> None:
+    with pytest.raises(RequestRefusedError) as caught:
+        asked(store, lambda client: client.model("pumps").elbo([[1.0, 2.0]]))
+
+    assert "inputs" in caught.value.errors[0].location
