@@ -63,10 +63,12 @@ class Bernoulli(Frozen):
 
 
 class Categorical(Frozen):
-    """Unordered codes 0 ... cardinality-1; one cardinality per feature."""
+    """Unordered codes 0 ... cardinality-1; one cardinality per feature, 1 if it never varies."""
 
     name: Literal["categorical"] = "categorical"
-    cardinalities: Counts
+    cardinalities: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
+        min_length=1, fail_fast=True
+    )
 
     @property
     def counts(self) -> tuple[int, ...]:
