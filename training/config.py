@@ -117,7 +117,7 @@ class TrainingConfig(Frozen, populate_by_name=True):
     def _flags_belong_together(self) -> Self:
         if self.binarize != "none" and self.likelihood != "bernoulli":
             raise ValueError("--binarize was given without --likelihood bernoulli, which it needs.")
-        if "fixed_scale" in self.model_fields_set and self.scale != "fixed":
+        if self.fixed_scale != 1.0 and self.scale != "fixed":
             raise ValueError("--fixed-scale was given without --scale fixed, which it needs.")
         if both := sorted(set(self.ignore) & set(self.kind)):
             raise ValueError(f"Column {both[0]!r} is in --ignore and in --kind; one is needed.")
