@@ -29,7 +29,8 @@ def read_npy(path: Path, _: TrainingConfig) -> Reading:
     """
     with _well_formed(path.name):
         array = np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
+    if isinstance(array, NpzFile):
+        array.close()
         raise DataError(f"{path.name} is an archive of arrays; its name must end in .npz.")
     return _make_reading(path, array, test=None)
 

@@ -95,7 +95,7 @@ def _load_all(
 
 def _load(file: Path, size: tuple[int, int] | None) -> np.ndarray:
     """One image, upright, uint8."""
-    with Image.open(file, formats=("PNG", "JPEG")) as opened:
+    with file.open("rb") as raw, Image.open(raw, formats=("PNG", "JPEG")) as opened:
         image = _opaque(ImageOps.exif_transpose(opened))
     return np.asarray(
         image if size is None else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
