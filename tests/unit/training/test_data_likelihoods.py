@@ -1,0 +1,71 @@
+"""From features to the likelihood of the schema."""
+
+import pytest
+
+from model_store import schema
+from model_store.build import build_head
+from model_store.schema import Feature
+from tests.sources import config_for
+from training.data import choose_likelihood
+from training.errors import DataError
+
+REAL = Feature(name="a", kind="real", likelihood="gaussian")
+BINARY = Feature(name="b", kind="binary", likelihood="bernoulli")
+MARK = Feature(name="c", kind="ordinal", likelihood="discretized_logistic", levels=6)
+CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y", "z"))
+VISITS = Feature(name="e", kind="count", likelihood="poisson")
+
+
+@pytest.mark.parametrize(
+    ("feature", "likelihood"),
+    [
+        (REAL, schema.Gaussian(scale="per_feature")),
+        (BINARY, schema.Bernoulli()),
+        (MARK, schema.DiscretizedLogistic(levels=(6, 6))),
+        (CITY, schema.Categorical(cardinalities=(3, 3))),
+        (VISITS, schema.Poisson()),
+    ],
+)
+def test_equal_features_have_a_plain_likelihood(
+    feature: Feature, likelihood: schema.Likelihood
+) -> None:
+    assert choose_likelihood([feature, feature], config_for("iris")) == likelihood
+
+
+def test_different_features_have_a_part_for_each_likelihood() -> None:
+    mixed = choose_likelihood([REAL, CITY, REAL, BINARY], config_for("iris", scale="shared"))
+
+    assert mixed == schema.Mixed(
+        parts=(
+            schema.MixedPart(columns=(0, 2), likelihood=schema.Gaussian(scale="shared")),
+            schema.MixedPart(columns=(1,), likelihood=schema.Categorical(cardinalities=(3,))),
+            schema.MixedPart(columns=(3,), likelihood=schema.Bernoulli()),
+        )
+    )
+
+
+def test_levels_can_be_categories() -> None:
+    feature = MARK.model_copy(update={"likelihood": "categorical"})
+
+    assert choose_likelihood([feature], config_for("iris")) == schema.Categorical(
+        cardinalities=(6,)
+    )
+
+
+def test_without_gaussian_features_the_scale_is_the_logistics() -> None:
+    likelihood = choose_likelihood([MARK], config_for("iris", scale="per_feature"))
+
+    assert likelihood == schema.DiscretizedLogistic(levels=(6,), scale="per_feature")
+
+
+def test_a_scale_of_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match="--scale shared was given and no feature has such a scale"):
+        choose_likelihood([MARK], config_for("iris", scale="shared"))
+
+
+def test_a_single_category_can_be_built() -> None:
+    feature = CITY.model_copy(update={"categories": ("only",)})
+
+    likelihood = choose_likelihood([feature, CITY], config_for("iris"))
+
+    assert build_head(likelihood, 2).output_width == 4
