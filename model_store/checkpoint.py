@@ -17,14 +17,12 @@ from torch import Tensor
 from model_store.build import build_vae
 from model_store.errors import CorruptCheckpointError
 from model_store.header import (
-    DIGEST_KEY,
-    METADATA_KEY,
     Header,
     Place,
     check_digest,
     data_digest,
     read_header,
-    text_digest,
+    with_document,
 )
 from model_store.schema import CheckpointDocument
 from model_store.vae.model import VAE
@@ -52,9 +50,7 @@ class Checkpoint:
 
     def to_bytes(self) -> bytes:
         """The file's content."""
-        text = self.document.model_dump_json()
-        metadata = {METADATA_KEY: text, DIGEST_KEY: text_digest(text)}
-        return save(dict(self.tensors), metadata=metadata)
+        return with_document(save(dict(self.tensors)), self.document.model_dump_json())
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:

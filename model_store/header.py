@@ -5,6 +5,7 @@ description are all checked. What the model must hold is for `checkpoint.py` to 
 """
 
 import hashlib
+import json
 import math
 import struct
 from collections.abc import Mapping
@@ -83,6 +84,20 @@ def read_header(content: bytes | mmap) -> Header:
     return Header(document, places, start)
 
 
+def with_document(content: bytes, text: str) -> bytes:
+    """A safetensors file with this description in place of any metadata.
+
+    The header is written here, and not by safetensors, whose metadata come in random order: the
+    same checkpoint is the same bytes.
+    """
+    start = data_start(content)
+    entries = json.loads(content[8:start])
+    metadata = {METADATA_KEY: text, DIGEST_KEY: text_digest(text)}
+    header = json.dumps({**entries, "__metadata__": metadata}, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % _ALIGNMENT_BYTES)
+    return struct.pack("<Q", len(header)) + header + content[start:]
+
+
 def check_digest(content: bytes | mmap, header: Header) -> None:
     """Compares the tensors' bytes with the digest in the description.
 
@@ -155,9 +170,10 @@ def _without_document(texts: dict[str, object]) -> CheckpointError:
     formats = [
         key.removeprefix(METADATA_PREFIX) for key in texts if key.startswith(METADATA_PREFIX)
     ]
-    if formats and formats[0].isdecimal():
+    numbers = [int(text) for text in formats if text.isdecimal() and len(text) < 10]
+    if numbers and max(numbers) > FORMAT_VERSION:
         return NewerFormatError(
-            f"The checkpoint has format {formats[0][:9]}; this version reads {FORMAT_VERSION}."
+            f"The checkpoint has format {max(numbers)}; this version reads {FORMAT_VERSION}."
         )
     return ForeignFileError("The safetensors file holds no VAE of this project.")
 
