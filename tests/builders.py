@@ -1,9 +1,16 @@
 """Small things that many tests need, made in one call."""
 
+import json
+import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from model_store.checkpoint import Checkpoint, digest_of
+from model_store.header import DIGEST_KEY, METADATA_KEY, data_start, text_digest
 from model_store.schema import CheckpointDocument, DataSummary, Estimate, Evaluation
 from model_store.store import FolderStore
 from tests.models import model_schema, small_vae
@@ -47,3 +54,37 @@ def small_store(root: Path, *names: str) -> FolderStore:
     for name in names:
         store.publish(name, small_checkpoint())
     return store
+
+
+def same_checkpoint(a: Checkpoint, b: Checkpoint) -> bool:
+    """Equal descriptions and equal tensors, to the bit."""
+    return a.document == b.document and all(
+        torch.equal(a.tensors[name], b.tensors[name]) for name in a.tensors | b.tensors
+    )
+
+
+def with_header(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    """The checkpoint file with its safetensors header changed, data as they were."""
+    start = data_start(content)
+    header = json.loads(content[8:start])
+    change(header)
+    return with_header_text(content, json.dumps(header))
+
+
+def with_header_text(content: bytes, text: str) -> bytes:
+    """The checkpoint file with this text for a header, data as they were."""
+    header = text.encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + content[data_start(content) :]
+
+
+def with_description(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    """The checkpoint file with its description changed, as an honest but odd writer would."""
+
+    def describe_again(header: dict[str, Any]) -> None:
+        document = json.loads(header["__metadata__"][METADATA_KEY])
+        change(document)
+        text = json.dumps(document)
+        header["__metadata__"] = {METADATA_KEY: text, DIGEST_KEY: text_digest(text)}
+
+    return with_header(content, describe_again)
