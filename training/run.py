@@ -127,8 +127,11 @@ def _prepare(
 
 
 def _rows(x: np.ndarray) -> Tensor:
-    """Rows as the estimators take them."""
-    return torch.from_numpy(np.ascontiguousarray(x))
+    """Rows as the estimators take them: floating point, wide enough for every digit that came."""
+    rows = torch.from_numpy(np.ascontiguousarray(x))
+    if rows.is_floating_point():
+        return rows
+    return rows.float() if x.itemsize <= 2 else rows.double()
 
 
 def _summarise(dataset: Dataset, split: Split, constant: tuple[str, ...]) -> DataSummary:

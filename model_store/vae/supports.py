@@ -44,7 +44,7 @@ class IntegerSupport(Support):
         whole = (x >= 0) & (x == x.floor()) & x.isfinite()
         if self.counts is None:
             return whole
-        return whole & (x < torch.tensor(self.counts, device=x.device))
+        return whole & (x < torch.tensor(self.counts, dtype=x.dtype, device=x.device))
 
     def describe(self, feature: int) -> str:
         """What a feature takes."""
