@@ -52,7 +52,8 @@ def decode(
     if len(set(names)) < len(names):
         raise RefusedBodyError(Refusal("body", "The body names a field twice; needed it once."))
     tensors = _tensors(content, {name: document[name] for name in names if name in rows}, rows)
-    fields = {name: _plain(document[name]) if name in others else None for name in names}
+    plain = (name for name in names if name not in tensors)
+    fields = {name: _plain(document[name]) if name in others else None for name in plain}
     return {**fields, **tensors}
 
 
