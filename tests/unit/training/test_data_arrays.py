@@ -1,5 +1,6 @@
 """NumPy's files: which arrays become rows, and which are refused."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +176,10 @@ def test_counts_of_an_array_stay_counts(tmp_path: Path) -> None:
     counts = np.column_stack([[0, 1] * 12, [0, 3] * 12, [0, 0, 0, 99] * 6])
 
     assert kinds_of(load(npy_file(tmp_path / "t.npy", counts))) == ["count"] * 3
+
+
+def test_an_archive_of_other_files_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("notes.txt", "x")
+
+    assert refusal(tmp_path / "t.npz").startswith("t.npz: notes.txt is no array;")

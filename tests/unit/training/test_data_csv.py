@@ -125,8 +125,10 @@ def test_a_bad_cell_is_named(tmp_path: Path, cell: str, said: str) -> None:
     assert refusal(with_cell(tmp_path, cell)) == f"t.csv, row 3 (line 4), column 'b': {said}"
 
 
-def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
-    source = text_file(tmp_path / "t.csv", ["a;b", *(f"{i};{i},5" for i in range(ROWS))])
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_decimal_comma_is_named_in_all_cells_or_some(tmp_path: Path, step: int) -> None:
+    cells = [f"{i},5" if i % step == 0 else str(i) for i in range(ROWS)]
+    source = text_file(tmp_path / "t.csv", ["a;b", *(f"{cell};1" for cell in cells)])
 
     assert "'0,5' came; a number with a decimal point is needed." in refusal(source)
 

@@ -33,11 +33,11 @@ def test_equal_features_have_a_plain_likelihood(
 
 
 def test_different_features_have_a_part_for_each_likelihood() -> None:
-    mixed = choose_likelihood([REAL, CITY, REAL, BINARY], config_for("iris", scale="shared"))
+    mixed = choose_likelihood([REAL, CITY, REAL, BINARY], config_for("iris", scale="predicted"))
 
     assert mixed == schema.Mixed(
         parts=(
-            schema.MixedPart(columns=(0, 2), likelihood=schema.Gaussian(scale="shared")),
+            schema.MixedPart(columns=(0, 2), likelihood=schema.Gaussian(scale="predicted")),
             schema.MixedPart(columns=(1,), likelihood=schema.Categorical(cardinalities=(3,))),
             schema.MixedPart(columns=(3,), likelihood=schema.Bernoulli()),
         )
@@ -60,7 +60,7 @@ def test_without_gaussian_features_the_scale_is_the_logistics() -> None:
 
 def test_a_scale_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="--scale shared was given and no feature has such a scale"):
-        choose_likelihood([MARK], config_for("iris", scale="shared"))
+        choose_likelihood([MARK], config_for("iris", scale="predicted"))
 
 
 def test_a_single_category_can_be_built() -> None:
