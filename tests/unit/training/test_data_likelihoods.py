@@ -60,7 +60,7 @@ def test_without_gaussian_features_the_scale_is_the_logistics() -> None:
 
 def test_a_scale_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="--scale shared was given and no feature has such a scale"):
-        choose_likelihood([MARK], config_for("iris", scale="predicted"))
+        choose_likelihood([MARK], config_for("iris", scale="shared"))
 
 
 def test_a_single_category_can_be_built() -> None:
