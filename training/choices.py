@@ -50,15 +50,15 @@ def _for_deep(rows: int, batch_size: int | None) -> dict[str, float]:
 
 
 def _for_linear(rows: int, batch_size: int | None) -> dict[str, float]:
-    """A linear model has one exact optimum: whole batches, large steps, nothing in the way.
+    """A linear model has one exact optimum: whole batches, nothing in the way.
 
-    With these it comes within 0.03 nats of scikit-learn's PCA on every row of the tests.
+    It starts at the principal components, so the steps need not be large either.
     """
     size = batch_size or 8_192
     return {
         "batch_size": size,
         "epochs": max(1, round(LINEAR_STEPS / math.ceil(rows / size))),
-        "learning_rate": 0.05,
+        "learning_rate": 0.005,
         "kl_warmup_fraction": 0.0,
         "weight_decay": 0.0,
         "input_dropout": 0.0,

@@ -11,6 +11,9 @@ from model_store.vae.likelihoods import GaussianHead
 from model_store.vae.model import VAE
 from model_store.vae.transforms import AffineTransform
 from training.config import TrainingConfig
+from training.objective import has_closed_form
+
+MAX_FEATURES_TO_DECOMPOSE = 4_096  # eigenvectors of a larger covariance take minutes
 
 
 def describe_model(
@@ -51,8 +54,43 @@ def initialize(
     with torch.no_grad():
         if isinstance(vae.head, GaussianHead) and vae.head.scale == "fixed":
             vae.head.raw_log_scale.copy_(math.log(fixed_scale) - transform.scale.log())
-        vae.decoder.output.bias.copy_(vae.head.initial_outputs(vae.to_model_units(x)))
+        y = vae.to_model_units(x)
+        vae.decoder.output.bias.copy_(vae.head.initial_outputs(y))
+        if has_closed_form(vae) and y.shape[1] <= MAX_FEATURES_TO_DECOMPOSE:
+            _start_at_principal_components(vae, y)
     return vae
+
+
+def _start_at_principal_components(vae: VAE, y: Tensor) -> None:
+    """A linear model from the optimum of probabilistic PCA and its exact, diagonal posterior.
+
+    Tipping & Bishop, 1999, section 3.2. With a shared scale there is nothing left to learn; with
+    one for each feature (factor analysis) it is a start that no valley keeps from the optimum.
+    """
+    variances, directions = _principal_components(y)
+    q = min(vae.latent_dim, len(variances) - 1)
+    noise = variances[q:].mean()
+    kept, directions = variances[:q], directions[:, :q]
+    signal = (kept - noise).clamp(min=0).sqrt()
+    vae.decoder.output.weight.zero_()
+    vae.decoder.output.weight[:, :q] = directions * signal
+    vae.encoder.output.weight.zero_()
+    to_mean = (directions * signal / kept).T
+    vae.encoder.output.weight[:q] = to_mean
+    vae.encoder.output.bias[:q] = -to_mean @ y.double().mean(dim=0)
+    vae.encoder.output.bias[vae.latent_dim : vae.latent_dim + q] = (noise / kept).log()
+    if isinstance(vae.head, GaussianHead) and isinstance(vae.head.raw_log_scale, nn.Parameter):
+        explained = (directions * signal).square().sum(dim=1)
+        residual = (y.double().var(dim=0) - explained).clamp(min=0).sqrt()
+        scale = noise.sqrt() if vae.head.scale == "shared" else residual
+        vae.head.raw_log_scale.copy_(vae.head.raw_of(scale.reshape(-1)))
+
+
+def _principal_components(y: Tensor) -> tuple[Tensor, Tensor]:
+    """Variances in falling order, bounded away from zero, and their directions as columns."""
+    variances, directions = torch.linalg.eigh(torch.cov(y.double().T, correction=0))
+    smallest = 1e-12 * variances[-1]
+    return variances.flip(0).clamp(min=smallest), directions.flip(1)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 # exp(-7) is a posterior standard deviation of 1e-3: far below what a decoder can resolve, and far
 # above where float32 noise would show in log q. exp(2) is one that ignores the data.
-LOG_VARIANCE_RANGE = (-14.0, 4.0)
+LOG_VARIANCE_RANGE = (-18.0, 4.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """From features to the schema's likelihood: a plain one where they agree, else one per column."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -7,6 +8,9 @@ from model_store import schema
 from model_store.schema import Feature
 from training.config import TrainingConfig
 from training.errors import DataError
+
+SHARED_FLOOR = math.exp(-10)
+"""No one feature can pull a shared scale to zero, and small ones need it far below the largest."""
 
 
 def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> schema.Likelihood:
@@ -27,7 +31,7 @@ def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> sc
         likelihood: schema.PlainLikelihood
         match name:
             case "gaussian":
-                likelihood = schema.Gaussian(scale=config.scale or "per_feature")
+                likelihood = _gaussian(config)
             case "discretized_logistic":
                 likelihood = schema.DiscretizedLogistic(levels=sizes, scale=logistic_scale)
             case "categorical":
@@ -38,6 +42,12 @@ def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> sc
                 likelihood = schema.Bernoulli()
         parts.append(schema.MixedPart(columns=tuple(indices), likelihood=likelihood))
     return parts[0].likelihood if len(parts) == 1 else schema.Mixed(parts=tuple(parts))
+
+
+def _gaussian(config: TrainingConfig) -> schema.Gaussian:
+    if config.scale == "shared":
+        return schema.Gaussian(scale="shared", floor=SHARED_FLOOR)
+    return schema.Gaussian(scale=config.scale or "per_feature")
 
 
 def _num_codes(feature: Feature) -> int:
