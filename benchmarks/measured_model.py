@@ -1,4 +1,4 @@
-"""The model that is measured: 784 pixels, two hidden layers of 200, 50 latents."""
+"""The models that are measured; the service's has 784 pixels, hidden layers of 200, 50 latents."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +22,22 @@ from model_store.store import FolderStore
 NAME = "mnist"
 PIXELS = 784
 
-MODEL = ModelSchema(
-    event_shape=(PIXELS,),
-    latent_dim=50,
-    features=tuple(
-        Feature(name=f"x[{i}]", kind="binary", likelihood="bernoulli") for i in range(PIXELS)
-    ),
-    likelihood=Bernoulli(),
-    encoder=Network(hidden_sizes=(200, 200)),
-    decoder=Network(hidden_sizes=(200, 200)),
-)
+
+def binary_model(features: int, hidden_sizes: tuple[int, ...], latent_dim: int) -> ModelSchema:
+    """A model of so many black and white pixels; its encoder and decoder mirror each other."""
+    return ModelSchema(
+        event_shape=(features,),
+        latent_dim=latent_dim,
+        features=tuple(
+            Feature(name=f"x[{i}]", kind="binary", likelihood="bernoulli") for i in range(features)
+        ),
+        likelihood=Bernoulli(),
+        encoder=Network(hidden_sizes=hidden_sizes),
+        decoder=Network(hidden_sizes=hidden_sizes),
+    )
+
+
+MODEL = binary_model(PIXELS, (200, 200), 50)
 
 
 def publish_model(root: Path) -> None:
