@@ -27,7 +27,7 @@ MAX_FEATURES = 1_000_000
 Size = Annotated[int, Field(ge=1, le=MAX_FEATURES)]
 # Fails fast, as all long tuples do: an error per item of a wrong file would fill the memory.
 Counts = Annotated[
-    tuple[Annotated[int, Field(ge=2, le=65_536)], ...], Field(min_length=1, fail_fast=True)
+    tuple[Annotated[int, Field(ge=2, le=4_096)], ...], Field(min_length=1, fail_fast=True)
 ]
 
 

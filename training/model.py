@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from model_store.build import build_vae
 from model_store.schema import Feature, Likelihood, ModelSchema, Network
-from model_store.vae.likelihoods import GaussianHead
+from model_store.vae.likelihoods import GaussianHead, MixedHead
 from model_store.vae.model import VAE
 from model_store.vae.transforms import AffineTransform
 from training.config import TrainingConfig
@@ -52,13 +52,23 @@ def initialize(
     vae.transform = transform
     _draw_weights(vae, torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        if isinstance(vae.head, GaussianHead) and vae.head.scale == "fixed":
-            vae.head.raw_log_scale.copy_(math.log(fixed_scale) - transform.scale.log())
+        for columns, head in _gaussian_heads(vae):
+            if head.scale == "fixed":
+                head.raw_log_scale.copy_(math.log(fixed_scale) - transform.scale[columns].log())
         y = vae.to_model_units(x)
         vae.decoder.output.bias.copy_(vae.head.initial_outputs(y))
         if has_closed_form(vae) and y.shape[1] <= MAX_FEATURES_TO_DECOMPOSE:
             _start_at_principal_components(vae, y)
     return vae
+
+
+def _gaussian_heads(vae: VAE) -> list[tuple[list[int], GaussianHead]]:
+    """The Gaussian parts of the likelihood, each with the columns it speaks of."""
+    if isinstance(vae.head, MixedHead):
+        parts = zip(vae.head.columns, vae.head.heads, strict=True)
+        return [(list(c), head) for c, head in parts if isinstance(head, GaussianHead)]
+    everything = list(range(vae.num_features))
+    return [(everything, vae.head)] if isinstance(vae.head, GaussianHead) else []
 
 
 def _start_at_principal_components(vae: VAE, y: Tensor) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model_store.schema import CheckpointDocument, DataSummary, ModelSchema
-from model_store.store import FolderStore, ModelRef
+from model_store.store import FolderStore
 from model_store.vae.model import VAE
 from model_store.vae.transforms import AffineTransform
 from training.batches import Batches
@@ -23,6 +23,7 @@ from training.data import (
     load_dataset,
     split_rows,
 )
+from training.data.binarize import Stream, draw_pixels
 from training.evaluate import evaluate
 from training.fit import Report, fit
 from training.model import describe_model, initialize
@@ -99,11 +100,6 @@ class Run:
         version = self._store.publish(self.name, checkpoint)
         return Published(self.name, version, checkpoint.document)
 
-    @property
-    def reference(self) -> ModelRef:
-        """The model's name as a reference."""
-        return ModelRef(self.name)
-
 
 def serving_command(store: Path) -> str:
     """The command that serves this store."""
@@ -115,8 +111,8 @@ def _prepare(
 ) -> tuple[VAE, Batches, Tensor]:
     """The first weights, the training rows in model units, and the validation rows."""
     dynamic = config.binarize == "dynamic"
-    # Dynamic rows are grey until drawn; a draw of them has the support and the same base rates.
-    drawn = _rows(np.round(split.train) if dynamic else split.train)
+    # Dynamic rows are grey until drawn; one draw of them gives the base rates to start from.
+    drawn = _rows(draw_pixels(split.train, config.seed, Stream.ROWS) if dynamic else split.train)
     vae = initialize(model, transform, drawn, fixed_scale=config.fixed_scale, seed=config.seed)
     vae.to(device(config))
     y = _rows(split.train).flatten(1).float() if dynamic else vae.to_model_units(drawn)

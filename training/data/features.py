@@ -22,7 +22,7 @@ LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
 }
 """What each kind may be given; the first is its default."""
 
-MAX_LEVELS = 65_536
+MAX_LEVELS = 4_096
 
 _FORCED_KIND: Mapping[LikelihoodName, Kind] = {
     "gaussian": "real",

@@ -41,6 +41,7 @@ class PoissonLikelihood(DiscreteLikelihood):
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:
         """The smallest k with P(X <= k) >= the uniform, by bisection."""
+        rate: Tensor
         rate, uniforms = torch.broadcast_tensors(self.log_rate.double().exp(), uniforms)
         low = torch.full_like(rate, -1.0)
         # Forty standard deviations and a hundred counts above the mean: past any float64 uniform.

@@ -1,0 +1,217 @@
+"""`vae-train` as its user meets it: what it prints, what it publishes, how it fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from model_store.store import FolderStore
+from training.__main__ import app
+from training.choices import complete, device, fit_options, latent_dim, threads
+from training.config import TrainingConfig
+
+SMALL = ("--epochs", "3", "--hidden-sizes", "8", "--latent-dim", "2")
+
+
+def train(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    path = tmp_path / "pumps.csv"
+    rows = [
+        f"{generator.normal():.4f},{generator.integers(0, 2)},{generator.choice(['on', 'off'])},7.5"
+        for _ in range(120)
+    ]
+    path.write_text("\n".join(["flow,open,mode,site", *rows]))
+    return path
+
+
+def test_a_table_is_trained_and_published(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), *SMALL)
+
+    assert result.exit_code == 0, result.output
+    for word in ("flow", "gaussian", "mode", "categorical", "epoch 3/3", "pumps@1", "vae-serve"):
+        assert word in result.stdout
+    assert "'site' never changes in the training rows" in result.stdout
+    assert FolderStore(store).get("pumps").versions == (1,)
+
+
+def test_json_is_the_only_output_when_asked_for(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), "--json", *SMALL)
+
+    answer = json.loads(result.stdout)
+    assert (answer["name"], answer["version"]) == ("pumps", 1)
+    assert answer["evaluation"]["log_likelihood"]["standard_error"] > 0
+    assert answer["training"]["epochs"] == 3
+    assert result.stderr == ""
+
+
+def test_quiet_says_nothing(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), "--quiet", *SMALL)
+
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_the_same_seed_and_data_give_the_same_digest(table: Path, store: Path) -> None:
+    arguments = (str(table), "--store", str(store), "--seed", "5", *SMALL)
+
+    train(*arguments)
+    train(*arguments)
+    train(*arguments[:-1], "3")
+
+    first, second, other = (FolderStore(store).read("pumps", v).document.digest for v in (1, 2, 3))
+    assert first == second != other
+
+
+def test_a_checkpoint_tells_the_completed_config_and_no_path(table: Path, store: Path) -> None:
+    train(str(table), "--store", str(store), *SMALL)
+
+    document = FolderStore(store).read("pumps", 1).document
+    assert document.training["source"] == "pumps.csv"
+    assert document.training["batch_size"] == 64
+    assert str(store.parent) not in document.model_dump_json()
+
+
+def test_dynamic_binarisation_trains_on_grey_images(tmp_path: Path, store: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 4, 4)).astype(np.uint8)
+    np.savez(tmp_path / "images.npz", X=images)
+
+    result = train(
+        *(str(tmp_path / "images.npz"), "--key", "X", "--likelihood", "bernoulli"),
+        *("--binarize", "dynamic", "--store", str(store), *SMALL),
+    )
+
+    assert result.exit_code == 0, result.output
+    assert FolderStore(store).read("images", 1).document.model.likelihood.name == "bernoulli"
+
+
+def test_a_fixed_scale_is_in_data_units(tmp_path: Path, store: Path) -> None:
+    rows = np.random.default_rng(0).normal(0, 1_000, (100, 3))
+    np.save(tmp_path / "rows.npy", rows)
+
+    train(
+        *(str(tmp_path / "rows.npy"), "--likelihood", "gaussian", "--scale", "fixed"),
+        *("--fixed-scale", "250", "--store", str(store), *SMALL),
+    )
+
+    vae = FolderStore(store).read("rows", 1).build()
+    scale = vae.data_likelihood(torch.zeros(1, 2)).parameters()["scale"]
+    torch.testing.assert_close(scale, torch.full((1, 3), 250.0).double())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("no-such.csv",), "no-such.csv is no file or folder"),
+        (("iris", "--ignore", "colour"), "colour"),
+        (("iris", "--epochs", "0"), "--epochs is 0"),
+        (("iris", "--name", "../up"), "'../up'"),
+        (("iris", "--likelihood", "bernoulli"), "needs 0 or 1"),
+    ],
+)
+def test_the_users_mistakes_end_with_one_sentence_and_code_2(
+    arguments: tuple[str, ...], sentence: str, store: Path
+) -> None:
+    result = train(*arguments, "--store", str(store))
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.startswith("vae-train: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not store.exists()
+
+
+def test_an_unwritable_store_is_noticed_before_training(table: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+
+    result = train(str(table), "--store", str(blocked), *SMALL)
+
+    assert result.exit_code == 1
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "epoch" not in result.stdout
+
+
+def test_gradients_that_run_off_end_with_one_sentence(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), *SMALL, "--learning-rate", "1e30")
+
+    assert result.exit_code in (1, 2)
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not list(store.glob("*/*.safetensors"))
+
+
+def test_interrupting_publishes_nothing(table: Path, store: Path) -> None:
+    command = [sys.executable, "-u", "-m", "training", str(table), "--store", str(store)]
+    process = subprocess.Popen(
+        [*command, "--epochs", "100000", "--patience-fraction", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # it has read the data: training is next
+
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert stderr == "vae-train: Interrupted; nothing was published.\n"
+    assert not list(store.glob("*/*.safetensors"))
+
+
+def test_choices_depend_on_rows_and_yield_to_flags() -> None:
+    few = complete(TrainingConfig(source="iris"), rows=100, num_features=4)
+    many = complete(TrainingConfig(source="iris", epochs=7), rows=60_000, num_features=784)
+
+    assert few.epochs == 250
+    assert few.input_dropout == 0.15
+    assert (many.epochs, many.batch_size, many.input_dropout) == (7, 256, 0.0)
+    assert fit_options(few).keep == "best"
+
+
+def test_a_linear_model_is_trained_on_whole_batches_without_noise() -> None:
+    config = TrainingConfig(source="iris", hidden_sizes="none")
+
+    linear = complete(config, rows=100, num_features=4)
+
+    assert (linear.batch_size, linear.epochs, linear.weight_decay) == (8_192, 3_000, 0.0)
+    assert fit_options(linear).keep == "last"
+    assert threads(linear) == 1
+
+
+def test_latents_grow_with_the_root_of_the_features() -> None:
+    assert [latent_dim(n) for n in (1, 4, 64, 10_000)] == [1, 3, 11, 32]
+
+
+def test_an_open_config_cannot_be_trained() -> None:
+    with pytest.raises(ValueError, match="call complete"):
+        fit_options(TrainingConfig(source="iris"))
+
+
+def test_the_asked_device_is_taken() -> None:
+    assert device(TrainingConfig(source="iris", device="cpu")).type == "cpu"
+    assert device(TrainingConfig(source="iris")).type in ("cpu", "cuda", "mps")
+
+
+def test_a_fixed_scale_reaches_the_real_columns_of_a_mixed_table(table: Path, store: Path) -> None:
+    train(*(str(table), "--scale", "fixed", "--fixed-scale", "250", "--store", str(store)), *SMALL)
+
+    vae = FolderStore(store).read("pumps", 1).build()
+    parameters = vae.data_likelihood(torch.zeros(1, 2)).parameters()
+    torch.testing.assert_close(parameters["0.scale"], torch.tensor([250.0]).double())
