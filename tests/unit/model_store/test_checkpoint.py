@@ -140,6 +140,25 @@ def test_data_that_are_not_aligned_are_refused() -> None:
         read_checkpoint(shifted)
 
 
+def test_a_tensor_that_is_not_aligned_to_its_elements_is_refused() -> None:
+    content = small_checkpoint("gaussian_shared").to_bytes()
+    single = "head.raw_log_scale"  # four bytes, before all the float64
+
+    def put_first(header: dict[str, Any]) -> None:
+        entries = [
+            header[single],
+            *(header[n] for n in header if n not in {single, "__metadata__"}),
+        ]
+        position = 0
+        for entry in entries:
+            begin, end = entry["data_offsets"]
+            entry["data_offsets"] = [position, position + end - begin]
+            position += end - begin
+
+    with pytest.raises(CorruptCheckpointError, match=r"'transform\.\w+' lies where it cannot"):
+        read_checkpoint(with_header(content, put_first))
+
+
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1, 2**40, len(CONTENT) - 7])
 def test_a_header_longer_than_the_file_is_refused(length: int) -> None:
     with pytest.raises(ForeignFileError, match="cut off"):
