@@ -17,11 +17,14 @@ from app.errors import PROBLEM_MEDIA_TYPE
 from app.inference import Inference
 from app.loaded_model import LoadedModel
 from app.routes.questions import QuestionRoute
+from app.schemas.elbo import ElboRequest
 from app.schemas.problem import ProblemBody
 from app.wire import json as wire
 
 # Beyond this many features an example is no help to a reader.
 _MAX_EXAMPLE_FEATURES = 1024
+# And this many make a line too long to paste.
+_MAX_LINE_FEATURES = 256
 
 _Document = dict[str, Any]
 
@@ -50,7 +53,7 @@ class Documentation:
         if self._finished is None:
             document = copy.deepcopy(self._app.openapi())
             _describe_problems(document)
-            if model := self.example_model():
+            if model := self._example_model():
                 await self._add_examples(document, model)
             written = orjson.dumps(document)
             if not self._catalog.ready.is_set():
@@ -58,30 +61,38 @@ class Documentation:
             self._finished = written
         return self._finished
 
-    def example_model(self) -> LoadedModel | None:
+    def line_to_try(self, address: str) -> str:
+        """A line for a shell that asks the server at this address something it can answer."""
+        model = self._example_model()
+        if model is None:
+            return f"curl {address}/v1/models"
+        question, body = "sample", b'{"num_samples":1}'
+        if model.vae.num_features <= _MAX_LINE_FEATURES:
+            example = ElboRequest.example(model)
+            question, body = "elbo", orjson.dumps({"inputs": example["inputs"]})
+        url = f"{address}/v1/models/{model.name}/{question}"
+        return f"curl {url} -H 'Content-Type: {wire.MEDIA_TYPE}' -d '{body.decode()}'"
+
+    def _example_model(self) -> LoadedModel | None:
         """The first model whose rows a page can show."""
         small = (m for m in self._catalog.loaded() if m.vae.num_features <= _MAX_EXAMPLE_FEATURES)
         return next(small, None)
-
-    def example_request(self, path: str, model: LoadedModel) -> bytes:
-        """The body of the example of one route."""
-        route = next(route for route in self._questions if route.path == path)
-        return orjson.dumps(route.question.example(model))
 
     async def _add_examples(self, document: _Document, model: LoadedModel) -> None:
         for path in document["paths"].values():
             for operation in path.values():
                 for parameter in operation.get("parameters", ()):
-                    if parameter["name"] == "model":
-                        parameter["example"] = model.name
+                    parameter["example"] = model.name
         for route in self._questions:
             operation = document["paths"][route.path]["post"]
-            body = self.example_request(route.path, model)
-            reply = await route.answer(body, model, self._inference)
-            operation["requestBody"]["content"][wire.MEDIA_TYPE]["example"] = orjson.loads(body)
-            operation["responses"]["200"]["content"][wire.MEDIA_TYPE]["example"] = orjson.loads(
-                wire.encode(reply)
-            )
+            body = orjson.dumps(route.question.example(model))
+            reply = wire.encode(await route.answer(body, model, self._inference))
+            _set_example(operation["requestBody"], body)
+            _set_example(operation["responses"]["200"], reply)
+
+
+def _set_example(described: _Document, body: bytes) -> None:
+    described["content"][wire.MEDIA_TYPE]["example"] = orjson.loads(body)
 
 
 def _describe_problems(document: _Document) -> None:

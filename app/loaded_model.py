@@ -1,7 +1,6 @@
 """A model in memory: what a request holds on to from its first moment to its last."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import torch
@@ -22,12 +21,14 @@ class LoadedModel:
         version: Its version.
         document: What its checkpoint says of it.
         vae: The model itself, in evaluation mode.
+        typical_row: What the mean latents decode to: (1, *event), float64.
     """
 
     name: str
     version: int
     document: CheckpointDocument
     vae: VAE
+    typical_row: Tensor
 
     @classmethod
     def read(cls, store: FolderStore, name: str, version: int) -> "LoadedModel":
@@ -37,9 +38,12 @@ class LoadedModel:
             NotInStoreError: no such version.
             CheckpointError: its file cannot be served.
             StorageError: its file cannot be read.
+            OutOfRangeError: its weights give no finite numbers.
         """
         checkpoint = store.read(name, version)
-        return cls(name, version, checkpoint.document, checkpoint.build())
+        vae = checkpoint.build()
+        typical_row = readable_row(vae, torch.zeros(1, vae.latent_dim))
+        return cls(name, version, checkpoint.document, vae, typical_row)
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -51,28 +55,24 @@ class LoadedModel:
         """The features in flat order."""
         return self.document.model.features
 
-    @cached_property
+    @property
     def measure(self) -> Literal["density", "probability", "mixed"]:
-        """What the exponential of its log-likelihood is: density, probability or mixed."""
+        """What the exponential of its log-likelihood is."""
         return self.vae.head.measure.value
 
-    def readable_row(self, latents: Tensor) -> Tensor:
-        """What latents (1, latent_dim) decode to, in few digits and values that the model takes.
 
-        Of shape (1, *event) and float64; good for warming up and for examples.
+def readable_row(vae: VAE, latents: Tensor) -> Tensor:
+    """What latents (1, latent_dim) decode to, in few digits and values that the model takes.
 
-        Raises:
-            OutOfRangeError: the model's weights give no finite numbers.
-        """
-        mean = decode(self.vae, latents, num_samples=0, seed=0).outputs.double().flatten(1)
-        readable = _to_three_digits(mean, self.vae.transform.scale)
-        allowed = self.vae.head.support.contains(readable)
-        return self.vae.to_event(torch.where(allowed, readable, mean.round()))
+    Of shape (1, *event) and float64; good for warming up and for examples.
 
-    @cached_property
-    def typical_row(self) -> Tensor:
-        """The row of the mean latents."""
-        return self.readable_row(torch.zeros(1, self.vae.latent_dim))
+    Raises:
+        OutOfRangeError: the model's weights give no finite numbers.
+    """
+    mean = decode(vae, latents, num_samples=0, seed=0).outputs.double().flatten(1)
+    readable = _to_three_digits(mean, vae.transform.scale)
+    allowed = vae.head.support.contains(readable)
+    return vae.to_event(torch.where(allowed, readable, mean.round()))
 
 
 def _to_three_digits(values: Tensor, scale: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """create_app(settings): the one place where things are put together."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from app.catalog import Catalog
 from app.dependencies import Services
 from app.documentation import Documentation
-from app.errors import problem_response
+from app.errors import TooLargeError, problem_response
 from app.inference import Inference
 from app.limits import RequestLimits
 from app.loaded_model import LoadedModel
@@ -83,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _running(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     """Everything an app needs from its start to its end."""
     inference = Inference(settings)
-    catalog = Catalog(FolderStore(settings.store), partial(_warm, inference))
+    catalog = Catalog(FolderStore(settings.store), partial(_warm, settings, inference))
     questions = [route for router in QUESTIONS for route in router.routes]
     app.state.services = Services(settings, catalog, inference)
     app.state.documentation = Documentation(app, questions, catalog, inference)
@@ -93,8 +93,12 @@ async def _running(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     inference.close()
 
 
-async def _warm(inference: Inference, model: LoadedModel) -> None:
-    """Asks what will be asked: torch does much of its work on a first call."""
+async def _warm(settings: Settings, inference: Inference, model: LoadedModel) -> None:
+    """Asks what will be asked, as far as the limits allow: torch does much on a first call."""
+    most = min(settings.max_samples, settings.max_row_samples)
     row = {"inputs": model.typical_row}
-    await inference.run(estimate_elbo, model, row, num_samples=16, seed=0)
-    await inference.run(estimate_log_likelihood, model, row, num_samples=256, seed=0)
+    # A model too large for the limits is not broken: whoever asks it is told the limit.
+    with suppress(TooLargeError):
+        await inference.run(estimate_elbo, model, row, num_samples=min(16, most), seed=0)
+        samples = min(256, most)
+        await inference.run(estimate_log_likelihood, model, row, num_samples=samples, seed=0)

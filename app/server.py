@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging.config
 import socket
 from collections.abc import Callable
@@ -16,9 +15,6 @@ from app.main import create_app
 from app.settings import Settings
 from model_store.errors import StorageError
 from model_store.store import FolderStore
-
-# What fits on a terminal as one pasted line.
-_MAX_CURL_FEATURES = 256
 
 
 class StartError(Exception):
@@ -77,22 +73,7 @@ class _Server(uvicorn.Server):
         await services.catalog.ready.wait()
         self._announce(f"API page: {self._address}/docs")
         documentation: Documentation = self._app.state.documentation
-        self._announce(f"Try: {_curl(documentation, self._address)}")
-
-
-def _curl(documentation: Documentation, address: str) -> str:
-    """A line to paste that works with the models there are."""
-    model = documentation.example_model()
-    if model is None:
-        return f"curl {address}/v1/models"
-    if model.vae.num_features > _MAX_CURL_FEATURES:
-        question, body = "sample", '{"num_samples": 1}'
-    else:
-        rows = model.typical_row
-        whole = bool((rows == rows.round()).all())
-        question, body = "elbo", json.dumps({"inputs": (rows.long() if whole else rows).tolist()})
-    url = f"{address}/v1/models/{model.name}/{question}"
-    return f"curl {url} -H 'Content-Type: application/json' -d '{body}'"
+        self._announce(f"Try: {documentation.line_to_try(self._address)}")
 
 
 def _listen(settings: Settings) -> socket.socket:

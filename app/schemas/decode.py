@@ -18,6 +18,7 @@ from app.schemas.tensors import (
     if_any,
     version_of,
 )
+from model_store.schema import Categorical, Mixed
 from model_store.vae.generation import Decoding
 
 Parameter = Annotated[torch.Tensor, Axes("rows", EVENT)]
@@ -61,13 +62,24 @@ def _by_name(
     model: LoadedModel, parameters: dict[str, Tensor]
 ) -> dict[str, Tensor | dict[str, Tensor]]:
     """The parameters of a mixed table by feature; those of other models as they are."""
-    if model.document.model.likelihood.name != "mixed":
+    likelihood = model.document.model.likelihood
+    if not isinstance(likelihood, Mixed):
         return dict(parameters)
+    categories = _categories(likelihood)
     named: dict[str, dict[str, Tensor]] = {feature.name: {} for feature in model.features}
     for key, value in parameters.items():
         column, _, parameter = key.partition(".")
-        feature = model.features[int(column)]
         # Columns of one part are padded to the widest of them.
-        width = len(feature.categories) if feature.categories else None
-        named[feature.name][parameter] = value[:, :width] if value.ndim > 1 else value
+        own = value[:, : categories[int(column)]] if value.ndim > 1 else value
+        named[model.features[int(column)].name][parameter] = own
     return dict(named)
+
+
+def _categories(likelihood: Mixed) -> dict[int, int]:
+    """How many categories each unordered column has."""
+    return {
+        column: count
+        for part in likelihood.parts
+        if isinstance(part.likelihood, Categorical)
+        for column, count in zip(part.columns, part.likelihood.cardinalities, strict=True)
+    }

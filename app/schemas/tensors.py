@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from app.loaded_model import LoadedModel
+from app.loaded_model import LoadedModel, readable_row
 from app.wire.diagnosis import Row
 from model_store.vae.noise import MAX_SEED
 
@@ -103,7 +103,7 @@ def _axes_of(question: type[Question]) -> Mapping[str, Axes]:
 def _example_row(model: LoadedModel, axes: Axes, latent: float) -> list[Any]:
     """One row; `latent` tells those of one request apart."""
     latents = torch.full((1, model.vae.latent_dim), latent)
-    row = model.readable_row(latents) if axes.names[-1] == EVENT else latents
+    row = readable_row(model.vae, latents) if axes.names[-1] == EVENT else latents
     whole = bool((row == row.round()).all())
     return row.long().tolist() if whole else row.tolist()
 
