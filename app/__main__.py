@@ -1,5 +1,6 @@
 """The `vae-serve` command."""
 
+import os
 import signal
 from pathlib import Path
 from types import FrameType
@@ -63,7 +64,8 @@ def _settings(**given: object) -> Settings:
 
 
 def _leave(_signum: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
+    # Not SystemExit: an import may swallow it, and the server would start after all.
+    os._exit(0)
 
 
 if __name__ == "__main__":
