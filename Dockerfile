@@ -34,8 +34,12 @@ FROM packages AS demo
 RUN pip --python /opt/venv install --constraint constraints.txt ".[train]" \
     && /opt/venv/bin/vae-train digits --store /models --quiet
 
+# Training stays behind: its libraries are not in the image.
+FROM packages AS serving
+RUN rm -r /opt/venv/lib/python3.11/site-packages/training /opt/venv/bin/vae-train
+
 FROM python:3.11-slim
-COPY --from=packages /opt/venv /opt/venv
+COPY --from=serving /opt/venv /opt/venv
 COPY --from=demo /models /models
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
