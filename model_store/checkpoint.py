@@ -76,7 +76,7 @@ def read_checkpoint(content: bytes | mmap) -> Checkpoint:
     tensors = {
         name: _view(memory, header.data_start, place) for name, place in header.places.items()
     }
-    _check_finite(tensors)
+    _check_values(tensors)
     return Checkpoint(header.document, tensors)
 
 
@@ -107,7 +107,10 @@ def _view(memory: bytearray | mmap, data_start: int, place: Place) -> Tensor:
     return flat.view(place.shape)
 
 
-def _check_finite(tensors: Mapping[str, Tensor]) -> None:
+def _check_values(tensors: Mapping[str, Tensor]) -> None:
+    """Values that no training ends with, and that would make every answer NaN."""
     for name, tensor in tensors.items():
         if not bool(tensor.isfinite().all()):
             raise CorruptCheckpointError(f"Tensor {name!r} holds a value that is not finite.")
+    if not bool((tensors["transform.scale"] > 0).all()):
+        raise CorruptCheckpointError("Tensor 'transform.scale' holds a value that is not positive.")

@@ -272,14 +272,23 @@ def test_layers_of_absurd_width_are_refused_without_memory_for_them(sizes: list[
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_refused(value: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (FIRST, float("nan")),
+        (FIRST, float("inf")),
+        ("transform.shift", float("nan")),
+        ("transform.scale", 0.0),
+        ("transform.scale", -1.0),
+    ],
+)
+def test_tensors_that_would_make_every_answer_nan_are_refused(name: str, value: float) -> None:
     checkpoint = small_checkpoint()
-    checkpoint.tensors[FIRST][3, 2] = value
+    checkpoint.tensors[name].view(-1)[-1] = value
     digest = digest_of(checkpoint.tensors)
     document = checkpoint.document.model_copy(update={"digest": digest})
 
-    with pytest.raises(CorruptCheckpointError, match="finite"):
+    with pytest.raises(CorruptCheckpointError, match=f"'{name}' holds a value"):
         read_checkpoint(Checkpoint(document, checkpoint.tensors).to_bytes())
 
 
