@@ -156,7 +156,7 @@ class FolderStore:
         Raises:
             InvalidNameError: no model can be called so.
             CheckpointError: the checkpoint could not be read back.
-            StorageError: the disk said no; nothing was published.
+            StorageError: the disk said no; nothing is there, or the version is there whole.
         """
         from model_store.checkpoint import read_checkpoint  # noqa: PLC0415
 

@@ -1,6 +1,7 @@
 """A disk that says no: one clear sentence without a path, and nothing half done."""
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -65,6 +66,18 @@ def test_a_publish_that_fails_says_why_and_leaves_nothing(
         store.publish("digits", small_checkpoint())
 
     assert str(caught.value) == f"'digits' could not be published: {FAILURES[code]}."
+
+
+def test_a_disk_without_locks_says_so_and_keeps_nothing(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+
+    with pytest.raises(StorageError, match="no locks available"):
+        store.publish("digits", small_checkpoint())
 
 
 @pytest.mark.parametrize("written", range(1, 7))
@@ -180,3 +193,14 @@ def test_a_file_system_that_cannot_sync_folders_is_no_obstacle(
     monkeypatch.setattr(os, "fsync", files_only)
 
     assert FolderStore(tmp_path / "models").publish("digits", small_checkpoint()) == 1
+
+
+def test_a_version_whose_name_may_not_be_on_the_disk_is_whole_or_missing(tmp_path: Path) -> None:
+    store = small_store(tmp_path, "digits")
+
+    # The file and the store's folder are synced; the model's folder is not.
+    with _failing("fsync", errno.EIO, after=2), pytest.raises(StorageError, match="disk failed"):
+        store.publish("digits", small_checkpoint())
+
+    assert store.verify() == []
+    assert list(tmp_path.rglob("*.tmp")) == []

@@ -198,3 +198,10 @@ def test_a_new_alias_does_not_destroy_unreadable_ones(tmp_path: Path) -> None:
         store.set_alias("digits", "canary", 1)
 
     assert (tmp_path / "digits/aliases.json").read_text() == '{"stable": 1'
+
+
+def test_unreadable_aliases_do_not_stop_a_publisher(tmp_path: Path) -> None:
+    store = small_store(tmp_path, "digits")
+    _aliases(tmp_path, '{"stable": 1')
+
+    assert store.publish("digits", small_checkpoint()) == 2

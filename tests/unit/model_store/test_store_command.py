@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model_store.__main__ import app
+from model_store.store import FolderStore
 from tests.builders import small_checkpoint, small_store
 
 
@@ -37,6 +38,20 @@ def test_list_shows_every_version_with_its_numbers(root: Path) -> None:
     assert "stable" in lines[0]
     for word in ["gaussian", "-12.50 ± 0.25", "-12.00 ± 0.20", "2025-01-02 03:04 UTC"]:
         assert all(word in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("bernoulli", "bernoulli"),
+        ("gaussian_shared", "gaussian, scale shared"),
+        ("mixed", "mixed: bernoulli, categorical, gaussian, poisson"),
+    ],
+)
+def test_list_names_the_likelihood(kind: str, shown: str, root: Path) -> None:
+    FolderStore(root).publish("other", small_checkpoint(kind))
+
+    assert f"  {shown}  " in _run("list", "--store", root).stdout
 
 
 def test_list_shows_what_is_broken_and_why(root: Path) -> None:
@@ -131,6 +146,12 @@ def test_an_alias_is_told_to_scripts(root: Path) -> None:
     said = _run("alias", "digits", "canary", 2, "--store", root, "--json")
 
     assert json.loads(said.stdout) == {"name": "digits", "alias": "canary", "version": 2}
+
+
+def test_an_export_says_where_it_is(root: Path, tmp_path: Path) -> None:
+    said = _run("export", "digits", tmp_path / "copy", "--store", root)
+
+    assert said.stdout == f"digits@1 is in {tmp_path / 'copy'}.\n"
 
 
 def test_an_export_is_a_copy(root: Path, tmp_path: Path) -> None:
