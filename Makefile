@@ -43,7 +43,7 @@ format: $(VENV)/developing.stamp ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove .venv and every cache; models stay
-	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
