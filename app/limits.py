@@ -1,8 +1,8 @@
 """What surrounds every request, as plain ASGI: its id, its time, its bytes, and the last resort."""
 
+import random
 import re
 import time
-import uuid
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -93,7 +93,7 @@ class _Sending:
 
 def _id_of(headers: Headers) -> str:
     sent = _NOT_IN_AN_ID.sub("", headers.get("x-request-id", "")[:_LONGEST_ID])
-    return sent or uuid.uuid4().hex
+    return sent or f"{random.getrandbits(128):032x}"
 
 
 def _too_many(came: str, limit: int) -> TooManyBytesError:
