@@ -123,8 +123,9 @@ def _fits(rows: Any, shape: _Shape) -> bool:  # noqa: ANN401 - any JSON value
 
 def _slowly(name: str, value: Any, row: Row) -> np.ndarray:  # noqa: ANN401 - any JSON value
     refuse_unless_rows(name, value, row)
-    values = value.as_list() if isinstance(value, simdjson.Array) else value
-    return np.array(values, dtype=np.float64)
+    if isinstance(value, simdjson.Array):
+        return np.frombuffer(value.as_buffer(of_type="d")).reshape(-1, *row.shape)
+    return np.array(value, dtype=np.float64)
 
 
 def _brackets(array: np.ndarray) -> int:
@@ -133,9 +134,13 @@ def _brackets(array: np.ndarray) -> int:
 
 
 def _plain(value: object) -> object:
+    """An option; nested values become empty ones, for no option is nested.
+
+    The parser would make lists of them, but writes beyond the end of one of 2**24 entries.
+    """
     if isinstance(value, simdjson.Array):
-        return value.as_list()
-    return value.as_dict() if isinstance(value, simdjson.Object) else value
+        return []
+    return {} if isinstance(value, simdjson.Object) else value
 
 
 def _parse(content: bytes) -> object:
