@@ -43,9 +43,9 @@ class Settings(BaseSettings):
     max_row_samples: Positive = 4_000_000
     max_elements: Positive = 2**26
 
-    # One thread: requests wait together and are answered as one batch, which serves more of them
-    # than two threads that take the interpreter from each other.
-    compute_threads: Positive = 1
+    # Two: a long question leaves a thread to the short ones. More would only take the interpreter
+    # from each other, for what waits is answered as one batch.
+    compute_threads: Positive = 2
     threads_per_batch: Positive = 1
     max_batch_rows: Positive = 1024
 

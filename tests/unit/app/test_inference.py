@@ -59,7 +59,7 @@ def rows(*values: float) -> dict[str, Tensor]:
 
 def run(work: Callable[[Inference], Awaitable[T]], **settings: int) -> T:
     async def main() -> T:
-        inference = Inference(Settings(**settings))
+        inference = Inference(Settings(**{"compute_threads": 1} | settings))
         try:
             return await work(inference)
         finally:
