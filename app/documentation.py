@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from app.catalog import Catalog
@@ -53,6 +54,7 @@ class Documentation:
         if self._finished is None:
             document = copy.deepcopy(self._app.openapi())
             _describe_problems(document)
+            self._name_operations(document)
             if model := self._example_model():
                 await self._add_examples(document, model)
             written = orjson.dumps(document)
@@ -77,6 +79,13 @@ class Documentation:
         """The first model whose rows a page can show."""
         small = (m for m in self._catalog.loaded() if m.vae.num_features <= _MAX_EXAMPLE_FEATURES)
         return next(small, None)
+
+    def _name_operations(self, document: _Document) -> None:
+        """Gives generated clients methods with names as in the code."""
+        for route in self._app.routes:
+            if isinstance(route, APIRoute) and route.include_in_schema:
+                for operation in document["paths"][route.path].values():
+                    operation["operationId"] = route.name
 
     async def _add_examples(self, document: _Document, model: LoadedModel) -> None:
         for path in document["paths"].values():

@@ -59,7 +59,14 @@ def test_the_document_holds_every_route_of_the_contract(document: dict[str, Any]
     assert operations(document).keys() == questions | {(path, "get") for path in others}
 
 
-def test_every_route_and_every_field_is_described(document: dict[str, Any]) -> None:
+def test_operations_have_names_a_program_can_use(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for operation in operations(document).values()]
+
+    assert len(set(names)) == len(names)
+    assert {"elbo", "log_likelihood", "list_models", "readyz"} <= set(names)
+
+
+def test_every_route_and_every_body_is_described(document: dict[str, Any]) -> None:
     for operation in operations(document).values():
         assert len(operation["description"]) > 40
     for name, schema in document["components"]["schemas"].items():
