@@ -44,6 +44,15 @@ class LinearGaussian:
         """KL from the best diagonal posterior to the true one, the same for every x."""
         return 0.5 * float(self.m.diagonal().log().sum() - torch.logdet(self.m))
 
+    def tail_index(self) -> float:
+        """Pareto k of the best diagonal posterior's weights, the same for every x.
+
+        log w is quadratic in q's standard noise, with 1 - (the correlations of M) as its form.
+        """
+        scale = self.m.diagonal().rsqrt()
+        correlations = scale[:, None] * self.m * scale
+        return 1 - float(torch.linalg.eigvalsh(correlations)[0])
+
     def sample(self, rows: int, seed: int = 0) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
         z = torch.randn(rows, self.weights.shape[1], generator=generator, dtype=torch.float64)

@@ -6,10 +6,12 @@ their product; the cuts never change which samples are used or how many they are
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from model_store.errors import OutOfRangeError
@@ -17,6 +19,7 @@ from model_store.vae import bounds, diagnostics
 from model_store.vae.model import VAE, total
 from model_store.vae.noise import Noise
 from model_store.vae.posteriors import DiagonalGaussian
+from model_store.vae.sampling import draw_until
 
 # Largest intermediate, in float32 elements (4 MiB): small enough for a CPU's cache, large enough
 # that the arithmetic outweighs the calls.
@@ -42,15 +45,19 @@ class ElboEstimate:
 class LogLikelihoodEstimate:
     """The importance-weighted bound on log p(x) and what is known of its error, per row, in nats.
 
-    `standard_error` is None with a single sample.
+    `standard_error` is None with a single sample. `pareto_k` is -inf where all weights are equal
+    and NaN where there are too few to tell; see `diagnostics.pareto_k`. `num_samples` is that of
+    each row where a target let it differ.
     """
 
     log_likelihood: Float[Tensor, " rows"]
     standard_error: Float[Tensor, " rows"] | None
     effective_sample_size: Float[Tensor, " rows"]
+    pareto_k: Float[Tensor, " rows"]
+    reliable: Bool[Tensor, " rows"]
     bits_per_dim: Float[Tensor, " rows"]
     elbo: Float[Tensor, " rows"]
-    num_samples: int
+    num_samples: int | Int[Tensor, " rows"]
 
 
 @torch.inference_mode()
@@ -98,33 +105,84 @@ def estimate_elbo(
 
 @torch.inference_mode()
 def estimate_log_likelihood(
-    vae: VAE, x: Float[Tensor, "rows *event"], *, num_samples: int, seed: int
+    vae: VAE,
+    x: Float[Tensor, "rows *event"],
+    *,
+    num_samples: int,
+    seed: int,
+    target_standard_error: float | None = None,
+    max_samples: int | None = None,
 ) -> LogLikelihoodEstimate:
     """Importance-weighted bound on log p(x) of each row (Burda et al., 2016, arXiv:1509.00519).
 
     A lower bound in expectation that rises to log p(x) with the number of samples; with q the exact
     posterior it is log p(x) for any number.
 
+    Args:
+        vae: The model.
+        x: Rows in data units.
+        num_samples: Importance samples of each row.
+        seed: Of the noise.
+        target_standard_error: In nats. A row whose standard error is above it gets twice the
+            samples until it is not, or until there are `max_samples`.
+        max_samples: Most samples of a row; `num_samples` unless given.
+
     Raises:
         ShapeError, SupportError: x does not fit the model.
         OutOfRangeError: a row's log-likelihood is not finite.
     """
     y = vae.to_model_units(x)
-    log_weights = torch.cat(
-        [_log_weights_of_block(vae, b, num_samples, seed) for b in _row_blocks(vae, y)], dim=1
-    )
-    log_likelihood = finite_rows(bounds.importance_weighted_bound(log_weights), "log-likelihood")
+    if target_standard_error is None:
+        estimate = _summary(vae, _log_weights(vae, y, range(num_samples), seed))
+    else:
+        groups = draw_until(
+            partial(_is_met, target_standard_error),
+            lambda rows, samples: _log_weights(vae, y[rows], samples, seed),
+            torch.arange(y.shape[0], device=y.device),
+            num_samples=num_samples,
+            max_samples=max_samples or num_samples,
+        )
+        estimate = _together([(rows, _summary(vae, table)) for rows, table in groups])
+    finite_rows(estimate.log_likelihood, "log-likelihood")
+    return estimate
+
+
+def _is_met(target: float, log_weights: Float[Tensor, "k rows"]) -> Bool[Tensor, " rows"]:
+    if log_weights.shape[0] == 1:
+        return torch.zeros_like(log_weights[0], dtype=torch.bool)
+    return bounds.importance_weighted_standard_error(log_weights) <= target
+
+
+def _summary(vae: VAE, log_weights: Float[Tensor, "k rows"]) -> LogLikelihoodEstimate:
+    log_likelihood = bounds.importance_weighted_bound(log_weights)
+    pareto_k = diagnostics.pareto_k(log_weights)
     error = None
-    if num_samples > 1:
+    if log_weights.shape[0] > 1:
         error = bounds.importance_weighted_standard_error(log_weights)
     return LogLikelihoodEstimate(
         log_likelihood=log_likelihood,
         standard_error=error,
         effective_sample_size=diagnostics.effective_sample_size(log_weights),
+        pareto_k=pareto_k,
+        reliable=diagnostics.reliable(pareto_k),
         bits_per_dim=bounds.bits_per_dim(log_likelihood, vae.num_features),
         elbo=bounds.elbo(log_weights),
-        num_samples=num_samples,
+        num_samples=log_weights.shape[0],
     )
+
+
+def _together(
+    groups: list[tuple[Tensor, LogLikelihoodEstimate]],
+) -> LogLikelihoodEstimate:
+    """The estimates of groups of rows, whose places come with them, as one in the rows' order."""
+    order = torch.cat([rows for rows, _ in groups]).argsort()
+    counts = [torch.full_like(rows, int(each.num_samples)) for rows, each in groups]
+    columns: dict[str, Any] = {"num_samples": torch.cat(counts)[order]}
+    for name in (field.name for field in fields(LogLikelihoodEstimate)):
+        parts = [getattr(estimate, name) for _, estimate in groups]
+        if all(isinstance(part, Tensor) for part in parts):
+            columns[name] = torch.cat(parts)[order]
+    return replace(groups[0][1], **columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,26 +197,32 @@ def _elbo_of_block(
 ) -> _ElboBlock:
     posterior = vae.posterior(y)
     weights, sums = [], y.new_zeros(y.shape, dtype=torch.float64)
-    for log_prob, log_ratio in _sample_chunks(vae, y, posterior, num_samples, seed):
+    for log_prob, log_ratio in _sample_chunks(vae, y, posterior, range(num_samples), seed):
         weights.append(total(log_prob) + log_ratio)
         if per_feature:
             sums += log_prob.sum(dim=0, dtype=torch.float64)
     return _ElboBlock(torch.cat(weights), vae.kl_divergence(posterior), sums / num_samples)
 
 
-def _log_weights_of_block(vae: VAE, y: Tensor, num_samples: int, seed: int) -> Tensor:
-    chunks = _sample_chunks(vae, y, vae.posterior(y), num_samples, seed)
+def _log_weights(
+    vae: VAE, y: Float[Tensor, "rows features"], samples: range, seed: int
+) -> Float[Tensor, "k rows"]:
+    blocks = (_sample_chunks(vae, b, vae.posterior(b), samples, seed) for b in _row_blocks(vae, y))
+    return torch.cat([_log_weights_of(chunks) for chunks in blocks], dim=1)
+
+
+def _log_weights_of(chunks: Iterator[tuple[Tensor, Tensor]]) -> Float[Tensor, "k rows"]:
     return torch.cat([total(log_prob) + log_ratio for log_prob, log_ratio in chunks])
 
 
 def _sample_chunks(
-    vae: VAE, y: Tensor, posterior: DiagonalGaussian, num_samples: int, seed: int
+    vae: VAE, y: Tensor, posterior: DiagonalGaussian, samples: range, seed: int
 ) -> Iterator[tuple[Float[Tensor, "k rows features"], Float[Tensor, "k rows"]]]:
-    """Log p(x_j | z) and log p(z) - log q(z | x) for samples 0 ... num_samples-1, in order."""
+    """Log p(x_j | z) and log p(z) - log q(z | x) for samples of these numbers, in order."""
     noise = Noise(seed)
     step = max(1, CHUNK_ELEMENTS // (y.shape[0] * vae.widest))
-    for start in range(0, num_samples, step):
-        stop = min(start + step, num_samples)
+    for start in range(samples.start, samples.stop, step):
+        stop = min(start + step, samples.stop)
         z = posterior.sample(noise.normal(start, stop, vae.latent_dim).to(y.device))
         yield vae.log_prob(y, z), vae.log_ratio(posterior, z)
 

@@ -45,6 +45,7 @@ def test_with_the_exact_posterior_every_estimate_is_exact(
     torch.testing.assert_close(elbo.elbo, exact, atol=1e-3, rtol=0)
     torch.testing.assert_close(bound.log_likelihood, exact, atol=1e-3, rtol=0)
     assert bound.effective_sample_size.min() > 0.999 * num_samples
+    assert bound.reliable.all() == (num_samples > 1)
     if num_samples > 1:
         assert elbo.standard_error is not None
         assert elbo.standard_error.max() < 1e-3
@@ -102,7 +103,7 @@ def test_bound_rises_with_samples_and_its_bias_is_the_variance_of_the_weights() 
     assert means[1] == pytest.approx(-relative_weight_variance(model) / 16, rel=0.2)
 
 
-# The columns of the true posterior's precision correlate at 0.3: weights of finite variance.
+# The columns of the true posterior's precision correlate at 0.23: weights of finite variance.
 CORRELATED = torch.tensor([[1.0, 0.4], [0.3, 0.9], [-0.6, 0.5]]).double()
 
 
