@@ -25,6 +25,9 @@ from model_store.errors import InputError
 
 Answer = TypeVar("Answer")
 
+# Options that say how many numbers of each row are asked for, or may be needed at worst.
+_SAMPLES = ("num_samples", "max_samples", "steps")
+
 
 class Inference:
     """Answers questions about models on threads of its own.
@@ -40,6 +43,11 @@ class Inference:
         self._threads = ThreadPoolExecutor(settings.compute_threads, thread_name_prefix="compute")
         self._free = settings.compute_threads
         self._waiting: deque[_Job] = deque()
+
+    @property
+    def most_samples(self) -> int:
+        """Most samples that a request of one row can ask for."""
+        return min(self._settings.max_samples, self._settings.max_row_samples)
 
     async def run(
         self,
@@ -62,8 +70,8 @@ class Inference:
             RefusedBodyError: tensors of different lengths, or a row the model does not allow.
         """
         rows = _rows_in(arrays)
-        samples = options.get("num_samples", options.get("steps", 1))
-        admit(self._settings, question, model, rows=rows, samples=max(1, int(str(samples))))
+        samples = max(1, *(int(str(options.get(name, 1))) for name in _SAMPLES))
+        admit(self._settings, question, model, rows=rows, samples=samples)
         answer = asyncio.get_running_loop().create_future()
         ask = _Question(question, model, tuple(arrays), tuple(options.items()))
         self._waiting.append(_Job(ask, tuple(arrays.values()), rows, answer))

@@ -11,8 +11,15 @@ import torch
 
 from model_store.checkpoint import Checkpoint, digest_of
 from model_store.header import DIGEST_KEY, METADATA_KEY, data_start, text_digest
-from model_store.schema import CheckpointDocument, DataSummary, Estimate, Evaluation
+from model_store.schema import (
+    CheckpointDocument,
+    DataSummary,
+    Estimate,
+    Evaluation,
+    ModelSchema,
+)
 from model_store.store import FolderStore
+from model_store.vae.model import VAE
 from tests.models import model_schema, small_vae
 
 
@@ -31,6 +38,13 @@ def small_checkpoint(kind: str = "gaussian", seed: int = 0) -> Checkpoint:
         digest=digest_of(tensors),
     )
     return Checkpoint(document, tensors)
+
+
+def checkpoint_of(model: ModelSchema, vae: VAE) -> Checkpoint:
+    """A model of any kind, as it would be published."""
+    tensors = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    changes = {"model": model, "digest": digest_of(tensors)}
+    return Checkpoint(small_checkpoint().document.model_copy(update=changes), tensors)
 
 
 def small_evaluation() -> Evaluation:

@@ -59,17 +59,20 @@ class LinearGaussian:
         noise = torch.randn(rows, len(self.bias), generator=generator, dtype=torch.float64)
         return z @ self.weights.T + self.bias + self.noise * noise
 
+    @property
+    def schema(self) -> schema.ModelSchema:
+        num_features, latents = self.weights.shape
+        return schema.ModelSchema(
+            event_shape=(num_features,),
+            latent_dim=latents,
+            features=features(num_features),
+            likelihood=schema.Gaussian(scale="fixed"),
+        )
+
     def vae(self) -> VAE:
         """The same model as a VAE, with the best diagonal posterior."""
-        num_features, latents = self.weights.shape
-        vae = build_vae(
-            schema.ModelSchema(
-                event_shape=(num_features,),
-                latent_dim=latents,
-                features=features(num_features),
-                likelihood=schema.Gaussian(scale="fixed"),
-            )
-        )
+        latents = self.weights.shape[1]
+        vae = build_vae(self.schema)
         to_mean = torch.linalg.solve(self.m, self.weights.T)
         with torch.no_grad():
             vae.decoder.output.weight.copy_(self.weights)

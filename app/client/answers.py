@@ -76,15 +76,20 @@ class Elbo:
 
 @dataclass(frozen=True, eq=False)
 class LogLikelihood:
-    """The importance-weighted bound on log p(x) of each row, and what is known of its error."""
+    """The importance-weighted bound on log p(x) of each row, and what is known of its error.
+
+    `pareto_k` is NaN where it is undefined. `num_samples` is an array if a target was given.
+    """
 
     model: ModelVersion
     log_likelihood: Array
     standard_error: Array | None
     effective_sample_size: Array
+    pareto_k: Array
+    reliable: NDArray[np.bool_]
     bits_per_dim: Array
     elbo: Array
-    num_samples: int
+    num_samples: int | Array
     units: str
     measure: str
 
@@ -133,7 +138,8 @@ def read_card(body: Mapping[str, Any]) -> Card:
 def _as_arrays(value: object) -> object:
     """Lists become arrays, also one level down; null becomes NaN in them."""
     if isinstance(value, list):
-        return np.asarray(value, dtype=np.float64)
+        flags = bool(value) and isinstance(value[0], bool)
+        return np.asarray(value, dtype=np.bool_ if flags else np.float64)
     if isinstance(value, dict):
         return {name: _as_arrays(inner) for name, inner in value.items()}
     return value

@@ -131,11 +131,28 @@ def elbo(
 
 
 def log_likelihood(
-    model: str, inputs: ArrayLike, *, num_samples: int = 256, seed: int = 0
+    model: str,
+    inputs: ArrayLike,
+    *,
+    num_samples: int = 256,
+    seed: int = 0,
+    target_standard_error: float | None = None,
+    max_samples: int | None = None,
 ) -> Call[LogLikelihood]:
-    """Importance-weighted bound on log p(x) of each row in nats (Burda et al., 2016)."""
+    """Importance-weighted bound on log p(x) of each row in nats (Burda et al., 2016).
+
+    The samples of a row whose standard error is above the target, if there is one, are doubled
+    until it is not or `max_samples` (by default the most the server takes) are drawn.
+    """
     return _ask(
-        LogLikelihood, model, "log-likelihood", inputs=inputs, num_samples=num_samples, seed=seed
+        LogLikelihood,
+        model,
+        "log-likelihood",
+        inputs=inputs,
+        num_samples=num_samples,
+        seed=seed,
+        target_standard_error=target_standard_error,
+        max_samples=max_samples,
     )
 
 
@@ -149,11 +166,15 @@ def interpolate(
 _OPTIONS = (bool, int, float)
 
 
-def _ask(record: type[Record], model: str, question: str, **body: ArrayLike) -> Call[Record]:
-    """The question with its arrays under these names; what is no plain option is an array."""
+def _ask(record: type[Record], model: str, question: str, **body: ArrayLike | None) -> Call[Record]:
+    """The question with its arrays under these names; what is no plain option is an array.
+
+    Options that are None are left out.
+    """
     values = {
         name: value if isinstance(value, _OPTIONS) else _as_array(name, value)
         for name, value in body.items()
+        if value is not None
     }
     return Call(
         "POST",

@@ -14,14 +14,14 @@ async def log_likelihood(
 ) -> LogLikelihoodReply:
     """Importance-weighted bound on log p(x) of each row, in nats (Burda et al., 2016).
 
-    log 1/K sum_k w_k, tighter than the elbo and rising to log p(x) with `num_samples`. A row whose
-    `effective_sample_size` is a few only has an estimate to be taken with care.
+    log 1/K sum_k w_k, tighter than the elbo and rising to log p(x) with `num_samples`. Where
+    `reliable` is false, neither the estimate nor its standard error is to be believed: the encoder
+    misses much of the posterior there, and the estimate is likely too low.
     """
     estimate = await inference.run(
         estimate_log_likelihood,
         model,
         {"inputs": body.inputs},
-        num_samples=body.num_samples,
-        seed=body.seed,
+        **body.options(inference.most_samples),
     )
     return LogLikelihoodReply.of(model, estimate)

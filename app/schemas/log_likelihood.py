@@ -2,10 +2,22 @@
 
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from app.loaded_model import LoadedModel
-from app.schemas.tensors import Inputs, Measure, PerRow, Question, Reply, Seed, version_of
+from app.schemas.tensors import (
+    CountPerRow,
+    FlagPerRow,
+    Inputs,
+    Measure,
+    PerRow,
+    PerRowOrNull,
+    Question,
+    Reply,
+    Seed,
+    version_of,
+)
 from model_store.vae.estimators import LogLikelihoodEstimate
 
 
@@ -17,6 +29,38 @@ class LogLikelihoodRequest(Question):
         default=256, ge=1, description="Importance samples; the bound rises with their number."
     )
     seed: Seed = 0
+    target_standard_error: float | None = Field(
+        default=None,
+        gt=0,
+        description="In nats. The samples of a row whose standard error is above it are doubled, "
+        "until it is not or `max_samples` are drawn; other rows keep `num_samples`.",
+    )
+    max_samples: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most samples of a row, with a target; by default the most the server takes. "
+        "It takes fewer rows the more samples they may need.",
+    )
+
+    @field_validator("max_samples")
+    @classmethod
+    def _is_of_use(cls, most: int | None, info: ValidationInfo) -> int | None:
+        if most is not None and info.data.get("target_standard_error", 0) is None:
+            raise PydanticCustomError("useless", "needed with target_standard_error only")
+        if most is not None and most < info.data.get("num_samples", 0):
+            raise PydanticCustomError("too_few", "needed at least num_samples")
+        return most
+
+    def options(self, limit: int) -> dict[str, int | float]:
+        """What the estimator is asked for, with at most `limit` samples of a row."""
+        options: dict[str, int | float] = {"num_samples": self.num_samples, "seed": self.seed}
+        if self.target_standard_error is None:
+            return options
+        most = max(self.num_samples, limit) if self.max_samples is None else self.max_samples
+        return options | {
+            "target_standard_error": self.target_standard_error,
+            "max_samples": most,
+        }
 
 
 class LogLikelihoodReply(Reply):
@@ -29,11 +73,22 @@ class LogLikelihoodReply(Reply):
     effective_sample_size: PerRow = Field(
         description="How many equal weights the importance weights are worth, 1 ... num_samples."
     )
+    pareto_k: PerRowOrNull = Field(
+        description="Tail index of the importance weights: above 0.5 their variance is infinite, "
+        "above 1 their mean. Null where all weights are equal (the posterior is exact, and "
+        "`reliable` true) or too few to tell (20 samples or fewer)."
+    )
+    reliable: FlagPerRow = Field(
+        description="Whether the log-likelihood and its standard error can be trusted: pareto_k is "
+        "at most 0.7, or all weights are equal."
+    )
     bits_per_dim: PerRow = Field(
         description="-log_likelihood / (features * log 2); no constant for grey levels is added."
     )
     elbo: PerRow = Field(description="The plain lower bound from the same samples.")
-    num_samples: int = Field(description="Samples used.")
+    num_samples: int | CountPerRow = Field(
+        description="Samples used; those of each row if there was a target."
+    )
     units: Literal["nats"] = "nats"
     measure: Measure = Field(description="What exp(log p) is: a density, a probability, or both.")
 
@@ -45,6 +100,8 @@ class LogLikelihoodReply(Reply):
             log_likelihood=estimate.log_likelihood,
             standard_error=estimate.standard_error,
             effective_sample_size=estimate.effective_sample_size,
+            pareto_k=estimate.pareto_k,
+            reliable=estimate.reliable,
             bits_per_dim=estimate.bits_per_dim,
             elbo=estimate.elbo,
             num_samples=estimate.num_samples,

@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from app.loaded_model import LoadedModel, readable_row
 from app.wire.diagnosis import Row
+from app.wire.undefined import MayBeUndefined
 from model_store.vae.noise import MAX_SEED
 
 EVENT = "*event_shape"
@@ -25,10 +26,12 @@ class Axes:
 
     Args:
         names: From the first axis on; `EVENT` stands for as many as a row of the model has.
+        number: JSON's name of what the tensor holds.
     """
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, number: str = "number") -> None:
         self.names = names
+        self.number = number
 
     def __get_pydantic_core_schema__(
         self,
@@ -42,7 +45,7 @@ class Axes:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Arrays in arrays of numbers; of an event's axes only that there are some is known."""
-        described: dict[str, Any] = {} if self.names[-1] == EVENT else {"type": "number"}
+        described: dict[str, Any] = {} if self.names[-1] == EVENT else {"type": self.number}
         for _ in self.names:
             described = {"type": "array", "items": described}
         return {**described, "x-shape": f"({', '.join(self.names)})"}
@@ -51,6 +54,9 @@ class Axes:
 Inputs = Annotated[torch.Tensor, Axes("rows", EVENT)]
 LatentRows = Annotated[torch.Tensor, Axes("rows", LATENTS)]
 PerRow = Annotated[torch.Tensor, Axes("rows")]
+PerRowOrNull = Annotated[torch.Tensor, Axes("rows"), MayBeUndefined()]
+FlagPerRow = Annotated[torch.Tensor, Axes("rows", number="boolean")]
+CountPerRow = Annotated[torch.Tensor, Axes("rows", number="integer")]
 
 Measure = Literal["density", "probability", "mixed"]
 

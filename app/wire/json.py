@@ -19,6 +19,7 @@ from torch import Tensor
 
 from app.errors import NotJsonError, Refusal, RefusedBodyError
 from app.wire.diagnosis import Row, kind_of, refuse_unless_rows
+from app.wire.undefined import may_be_undefined
 from model_store.errors import OutOfRangeError
 
 MEDIA_TYPE = "application/json"
@@ -61,7 +62,8 @@ def encode(answer: BaseModel) -> bytes:
     """The fields, tensors as arrays of numbers, without those that were never set and are None.
 
     Raises:
-        OutOfRangeError: a number is not finite, which JSON cannot say.
+        OutOfRangeError: a number is not finite, which JSON cannot say, in a field that is not
+            marked as one where that means undefined, and null.
     """
     return orjson.dumps(_jsonable(answer, ""), option=orjson.OPT_SERIALIZE_NUMPY)
 
@@ -73,10 +75,18 @@ def _jsonable(value: object, name: str) -> object:
         # What was set to None is null; what was left at None is left out.
         known = value.model_fields_set
         fields = value.__dict__.items()
-        return {n: _jsonable(v, n) for n, v in fields if v is not None or n in known}
+        written = {n: v for n, v in fields if v is not None or n in known}
+        return {n: _field(type(value), n, v) for n, v in written.items()}
     if isinstance(value, dict):
         return {n: _jsonable(v, n) for n, v in value.items()}
     return value
+
+
+def _field(body: type[BaseModel], name: str, value: object) -> object:
+    if isinstance(value, Tensor) and may_be_undefined(body, name):
+        # orjson writes null for what is not finite.
+        return np.ascontiguousarray(value.numpy(force=True))
+    return _jsonable(value, name)
 
 
 def _finite(values: np.ndarray, name: str) -> np.ndarray:

@@ -71,6 +71,25 @@ def test_a_single_sample_has_no_standard_error(store: Path) -> None:
     assert answer.standard_error is None
 
 
+def test_diagnostics_are_arrays_that_can_be_used_as_they_are(store: Path) -> None:
+    answer = asked(store, lambda client: client.model("pumps").log_likelihood(ROWS, num_samples=8))
+
+    assert np.isnan(answer.pareto_k).all()
+    assert answer.log_likelihood[answer.reliable].shape == (0,)
+
+
+def test_with_a_target_the_samples_are_those_of_each_row(store: Path) -> None:
+    answer = asked(
+        store,
+        lambda client: client.model("pumps").log_likelihood(
+            ROWS, num_samples=8, target_standard_error=0.1, max_samples=100
+        ),
+    )
+
+    assert isinstance(answer.num_samples, np.ndarray)
+    assert ((answer.standard_error <= 0.1) | (answer.num_samples == 100)).all()
+
+
 def test_a_card_says_what_the_model_is(store: Path) -> None:
     card = asked(store, lambda client: client.model("pumps").card())
 

@@ -76,8 +76,9 @@ def test_log_likelihood_answers_with_every_field_of_the_contract(service: Servic
     answer = service.ask("log-likelihood", inputs=ROWS, num_samples=32)
 
     per_row = ("log_likelihood", "standard_error", "effective_sample_size", "bits_per_dim", "elbo")
-    assert {shape(answer[name]) for name in per_row} == {(5,)}
-    assert answer.keys() == {*per_row, "model", "num_samples", "units", "measure"}
+    diagnostics = ("pareto_k", "reliable")
+    assert {shape(answer[name]) for name in (*per_row, *diagnostics)} == {(5,)}
+    assert answer.keys() == {*per_row, *diagnostics, "model", "num_samples", "units", "measure"}
     assert answer["num_samples"] == 32
 
 

@@ -106,7 +106,6 @@ def test_latents_of_the_wrong_width_are_422(service: Service) -> None:
         ("elbo", "records"),
         ("log-likelihood", "records"),
         ("log-likelihood", "resolution"),
-        ("log-likelihood", "target_standard_error"),
         ("elbo", "latents"),
         ("encode", "steps"),
         ("sample", "inputs"),

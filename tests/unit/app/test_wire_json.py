@@ -16,6 +16,7 @@ from app.errors import NotJsonError, RefusedBodyError
 from app.schemas.tensors import Axes
 from app.wire.diagnosis import Row
 from app.wire.json import decode, encode
+from app.wire.undefined import MayBeUndefined
 from model_store.errors import OutOfRangeError
 
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
@@ -156,6 +157,15 @@ def test_what_is_not_finite_is_refused_with_its_row(value: float) -> None:
         encode(Answer(values=torch.tensor([0.0, 1.0, value])))
 
     assert (refusal.value.row, refusal.value.quantity) == (2, "values")
+
+
+def test_what_may_be_undefined_is_null() -> None:
+    class Diagnosis(BaseModel):
+        k: Annotated[torch.Tensor, Axes("rows"), MayBeUndefined()]
+
+    written = encode(Diagnosis(k=torch.tensor([math.nan, 0.5, -math.inf])))
+
+    assert json.loads(written) == {"k": [None, 0.5, None]}
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
