@@ -37,7 +37,7 @@ def main() -> None:
 
 def _narrow(k: float, latents: int, samples: int) -> Tensor:
     """Log weights, relative to log p(x)."""
-    squares = sum(_noise(samples, seed).square() for seed in range(latents))
+    squares = torch.stack([_noise(samples, seed).square() for seed in range(latents)]).sum(dim=0)
     return 0.5 * k * squares + 0.5 * latents * math.log(1 - k)
 
 
