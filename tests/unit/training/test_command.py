@@ -215,3 +215,14 @@ def test_a_fixed_scale_reaches_the_real_columns_of_a_mixed_table(table: Path, st
     vae = FolderStore(store).read("pumps", 1).build()
     parameters = vae.data_likelihood(torch.zeros(1, 2)).parameters()
     torch.testing.assert_close(parameters["0.scale"], torch.tensor([250.0]).double())
+
+
+def test_a_warning_names_a_few_features_and_counts_the_rest(tmp_path: Path, store: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 12))
+    rows[:, :10] = 3.0
+    np.save(tmp_path / "still.npy", rows)
+
+    result = train(str(tmp_path / "still.npy"), "--store", str(store), *SMALL)
+
+    assert "warning: each of 'x[0]', 'x[1]'" in result.stdout
+    assert "'x[7]' and 2 more never changes in the training rows" in result.stdout
