@@ -75,7 +75,7 @@ def estimate_elbo(
         OutOfRangeError: a row's elbo is not finite.
     """
     y = vae.to_model_units(x)
-    blocks = [_elbo_of_block(vae, b, num_samples, seed, per_feature) for b in _row_blocks(vae, y)]
+    blocks = [_elbo_of_block(vae, b, num_samples, seed, per_feature) for b in row_blocks(vae, y)]
     log_weights = torch.cat([b.log_weights for b in blocks], dim=1)
     kl_per_latent = torch.cat([b.kl_per_latent for b in blocks]).double()
     elbo = finite_rows(bounds.elbo(log_weights), "elbo")
@@ -111,7 +111,7 @@ def estimate_log_likelihood(
     """
     y = vae.to_model_units(x)
     log_weights = torch.cat(
-        [_log_weights_of_block(vae, b, num_samples, seed) for b in _row_blocks(vae, y)], dim=1
+        [_log_weights_of_block(vae, b, num_samples, seed) for b in row_blocks(vae, y)], dim=1
     )
     log_likelihood = finite_rows(bounds.importance_weighted_bound(log_weights), "log-likelihood")
     error = None
@@ -163,7 +163,8 @@ def _sample_chunks(
         yield vae.log_prob(y, z), vae.log_ratio(posterior, z)
 
 
-def _row_blocks(vae: VAE, y: Tensor) -> tuple[Tensor, ...]:
+def row_blocks(vae: VAE, y: Float[Tensor, "rows width"]) -> tuple[Tensor, ...]:
+    """The rows in blocks whose widest layer is one chunk."""
     blocks: tuple[Tensor, ...] = y.split(max(1, CHUNK_ELEMENTS // vae.widest))
     return blocks
 
