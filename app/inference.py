@@ -81,8 +81,8 @@ class Inference:
         return found
 
     def close(self) -> None:
-        """Ends the threads once their batches are done."""
-        self._threads.shutdown()
+        """Takes no more work; what is still being computed is nobody's any longer."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
         while self._free and self._waiting:

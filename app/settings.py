@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     # from each other, for what waits is answered as one batch.
     compute_threads: Positive = 2
     threads_per_batch: Positive = 1
-    max_batch_rows: Positive = 1024
+    # Enough to pay for the calls, and little enough to stay in a core's cache.
+    max_batch_rows: Positive = 256
 
     drain_seconds: Positive = 30
     log_level: Literal["debug", "info", "warning", "error"] = "info"

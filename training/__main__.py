@@ -103,7 +103,7 @@ def train(  # noqa: PLR0913 - one parameter for each flag
         _fail(str(error), USERS_MISTAKE)
     except VaeError as error:
         _fail(str(error), WORLDS_FAILURE)
-    except MemoryError:
+    except (MemoryError, torch.OutOfMemoryError):
         _fail("The memory is full; fewer rows or a smaller model are needed.", WORLDS_FAILURE)
 
 

@@ -2,11 +2,13 @@
 
 import math
 import os
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import torch
 
 from training.config import TrainingConfig
+from training.errors import DataError
 from training.fit import FitOptions
 
 Value = TypeVar("Value")
@@ -19,6 +21,13 @@ TARGET_STEPS = 5_000  # where the curves of small and middle-sized sets had flat
 EPOCHS_RANGE = (20, 250)
 LINEAR_STEPS = 3_000
 SMALL_LAYER = 128 * 256  # activations; measured on two cores
+
+
+_DEVICES: Mapping[str, Callable[[], bool]] = {
+    "cuda": torch.cuda.is_available,
+    "mps": torch.backends.mps.is_available,
+    "cpu": lambda: True,
+}
 
 
 def complete(config: TrainingConfig, *, rows: int, num_features: int) -> TrainingConfig:
@@ -89,12 +98,20 @@ def fit_options(config: TrainingConfig) -> FitOptions:
 
 
 def device(config: TrainingConfig) -> torch.device:
-    """The asked device, or the first there is of cuda, mps and cpu."""
-    if config.device != "auto":
-        return torch.device(config.device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """The asked device, or the first there is of cuda, mps and cpu.
+
+    Raises:
+        DataError: the asked device is not there.
+    """
+    there = [d for d, is_there in _DEVICES.items() if is_there()]
+    if config.device == "auto":
+        return torch.device(there[0])
+    if config.device not in there:
+        raise DataError(
+            f"--device {config.device} is not there for PyTorch; needed auto or one of "
+            f"{', '.join(there)}."
+        )
+    return torch.device(config.device)
 
 
 def threads(config: TrainingConfig) -> int:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +15,7 @@ from training.fit import Report
 
 LINES = 20  # of progress where there is no terminal
 WIDTH_WITHOUT_TERMINAL = 120
+NAMES_SHOWN = 8  # of features in a warning
 
 
 class Display:
@@ -102,17 +103,18 @@ class Display:
 def warnings_of(document: CheckpointDocument) -> list[str]:
     """What the user should know before trusting the model."""
     constant = document.data.constant_features
-    found = [
-        f"{name!r} never changes in the training rows; it tells nothing, and a floor holds its "
-        "likelihood."
-        for name in constant
-    ]
     floored = [n for n in document.evaluation.features_at_floor if n not in constant]
-    found += [
-        f"{name!r} is reproduced so closely that its scale stands on the floor; its density is a "
-        "lower bound of what would fit."
-        for name in floored
-    ]
+    found = []
+    if constant:
+        found.append(
+            f"{_names(constant)} never changes in the training rows, so it tells nothing; "
+            "a scale it has is held up by its floor."
+        )
+    if floored:
+        found.append(
+            f"{_names(floored)} is reproduced so closely that its scale stands on the floor; its "
+            "density is a lower bound of what would fit."
+        )
     if document.evaluation.active_units == 0:
         found.append(
             "no latent is in use (posterior collapse), so the model ignores what it encodes; "
@@ -139,3 +141,11 @@ def as_json(
 
 def _with_error(estimate: Estimate) -> str:
     return f"{estimate.value:.2f} ± {estimate.standard_error:.2f} nats per row"
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:NAMES_SHOWN])
+    if len(names) == 1:
+        return shown
+    more = len(names) - NAMES_SHOWN
+    return f"each of {shown}" + (f" and {more:,} more" if more > 0 else "")

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from model_store.errors import OutOfRangeError
 from model_store.vae.estimators import estimate_elbo
 from model_store.vae.model import VAE
 from training.batches import Batches
@@ -80,7 +81,7 @@ def fit(vae: VAE, batches: Batches, validation: Tensor, options: FitOptions) -> 
         elbo = sum(trainer.step(y) for y in batches) / batches.num_rows
         score = None
         if epoch % every == 0 or epoch == options.epochs:
-            score = _validate(trainer.average, validation)
+            score = _validate(trainer.average, validation, epoch)
             if trainer.kl_weight >= 1:
                 best.offer(trainer.average, score, epoch)
         yield Report(epoch, elbo, score, trainer.skipped_steps)
@@ -173,11 +174,17 @@ class _Best:
         return self.state is not None and epoch - self._epoch >= self._max_age
 
 
-def _validate(vae: VAE, x: Tensor) -> float:
+def _validate(vae: VAE, x: Tensor, epoch: int) -> float:
     """Mean elbo of the rows, always with the same noise."""
     if vae.device.type == "mps":  # it has no float64
         vae = copy.deepcopy(vae).cpu()
-    return float(estimate_elbo(vae, x, num_samples=VALIDATION_SAMPLES, seed=0).elbo.mean())
+    try:
+        return float(estimate_elbo(vae, x, num_samples=VALIDATION_SAMPLES, seed=0).elbo.mean())
+    except OutOfRangeError as error:
+        raise DivergedError(
+            f"After epoch {epoch:,} validation row {error.row + 1:,} has no finite elbo; "
+            "a smaller --learning-rate is needed, or a look at that row's values."
+        ) from None
 
 
 def _decay_groups(vae: VAE, weight_decay: float) -> list[dict[str, object]]:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_store.schema import CheckpointDocument, DataSummary, ModelSchema
+from model_store.errors import OutOfRangeError
+from model_store.schema import CheckpointDocument, DataSummary, Evaluation, ModelSchema
 from model_store.store import FolderStore
 from model_store.vae.model import VAE
 from model_store.vae.transforms import AffineTransform
@@ -24,6 +25,7 @@ from training.data import (
     split_rows,
 )
 from training.data.binarize import Stream, draw_pixels
+from training.errors import DataError
 from training.evaluate import evaluate
 from training.fit import Report, fit
 from training.model import describe_model, initialize
@@ -54,6 +56,7 @@ class Run:
 
     def __init__(self, config: TrainingConfig) -> None:
         self._store = FolderStore(config.store)
+        device(config)  # asked for in vain, it is better known before the data is read
         self.dataset: Dataset = load_dataset(config)
         self.name = config.name or self.dataset.default_name
         self._store.check_writable(self.name)
@@ -95,10 +98,20 @@ class Run:
     def publish(self) -> Published:
         """Evaluates on the held-out rows and puts the model into the store."""
         vae = self._vae.cpu()
-        evaluation = evaluate(vae, self._test, [f.name for f in self.dataset.features])
+        evaluation = _evaluate(vae, self._test, self.dataset)
         checkpoint = make_checkpoint(vae, self._model, self.config, self._data, evaluation)
         version = self._store.publish(self.name, checkpoint)
         return Published(self.name, version, checkpoint.document)
+
+
+def _evaluate(vae: VAE, test: Tensor, dataset: Dataset) -> Evaluation:
+    try:
+        return evaluate(vae, test, [feature.name for feature in dataset.features])
+    except OutOfRangeError as error:
+        raise DataError(
+            f"{dataset.source}: held-out row {error.row + 1} lies so far from the training rows "
+            f"that its {error.quantity} is not finite; it must be mended or left out."
+        ) from None
 
 
 def serving_command(store: Path) -> str:

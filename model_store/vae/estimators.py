@@ -82,7 +82,7 @@ def estimate_elbo(
         OutOfRangeError: a row's elbo is not finite.
     """
     y = vae.to_model_units(x)
-    blocks = [_elbo_of_block(vae, b, num_samples, seed, per_feature) for b in _row_blocks(vae, y)]
+    blocks = [_elbo_of_block(vae, b, num_samples, seed, per_feature) for b in row_blocks(vae, y)]
     log_weights = torch.cat([b.log_weights for b in blocks], dim=1)
     kl_per_latent = torch.cat([b.kl_per_latent for b in blocks]).double()
     elbo = finite_rows(bounds.elbo(log_weights), "elbo")
@@ -207,7 +207,7 @@ def _elbo_of_block(
 def _log_weights(
     vae: VAE, y: Float[Tensor, "rows features"], samples: range, seed: int
 ) -> Float[Tensor, "k rows"]:
-    blocks = (_sample_chunks(vae, b, vae.posterior(b), samples, seed) for b in _row_blocks(vae, y))
+    blocks = (_sample_chunks(vae, b, vae.posterior(b), samples, seed) for b in row_blocks(vae, y))
     return torch.cat([_log_weights_of(chunks) for chunks in blocks], dim=1)
 
 
@@ -227,7 +227,8 @@ def _sample_chunks(
         yield vae.log_prob(y, z), vae.log_ratio(posterior, z)
 
 
-def _row_blocks(vae: VAE, y: Tensor) -> tuple[Tensor, ...]:
+def row_blocks(vae: VAE, y: Float[Tensor, "rows width"]) -> tuple[Tensor, ...]:
+    """The rows in blocks whose widest layer is one chunk."""
     blocks: tuple[Tensor, ...] = y.split(max(1, CHUNK_ELEMENTS // vae.widest))
     return blocks
 

@@ -4,6 +4,7 @@ Like the estimators: rows in data units and a seed in, frozen records out, the s
 whatever rows stand beside it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.errors import ShapeError
-from model_store.vae.estimators import CHUNK_ELEMENTS, finite_rows
+from model_store.vae.estimators import CHUNK_ELEMENTS, finite_rows, row_blocks
+from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE, total
 from model_store.vae.noise import Noise
+from model_store.vae.posteriors import DiagonalGaussian
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,7 @@ def encode(vae: VAE, x: Float[Tensor, "rows *event"], *, num_samples: int, seed:
         ShapeError, SupportError: x does not fit the model.
         OutOfRangeError: a row lies so far out that its posterior is not finite.
     """
-    posterior = vae.posterior(vae.to_model_units(x))
+    posterior = _posterior(vae, x)
     finite_rows(posterior.loc, "posterior")
     samples = None
     if num_samples > 0:
@@ -83,18 +86,20 @@ def decode(
         ShapeError: latents are not (rows, latent_dim).
         OutOfRangeError: a latent lies so far out that its outputs are not finite.
     """
-    z = _as_latents(vae, latents)
-    likelihood = vae.data_likelihood(z)
+    blocks = list(_likelihoods(vae, _as_latents(vae, latents)))
+    names = blocks[0].parameters()
+    parameters = {n: torch.cat([block.parameters()[n] for block in blocks]) for n in names}
+    outputs = torch.cat([block.center for block in blocks])
     samples = None
     if num_samples > 0:
-        uniforms = Noise(seed).uniform(0, num_samples, vae.num_features).to(z.device)
-        samples = torch.stack([likelihood.sample(u) for u in uniforms], dim=1)
-        samples = vae.to_event(finite_rows(samples, "samples"))
-    parameters = {
-        name: vae.to_event(finite_rows(value, name), after=1)
-        for name, value in likelihood.parameters().items()
-    }
-    return Decoding(vae.to_event(finite_rows(likelihood.center, "outputs")), parameters, samples)
+        uniforms = Noise(seed).uniform(0, num_samples, vae.num_features).to(vae.device)
+        drawn = [torch.stack([block.sample(u) for u in uniforms], dim=1) for block in blocks]
+        samples = vae.to_event(finite_rows(torch.cat(drawn), "samples"))
+    return Decoding(
+        vae.to_event(finite_rows(outputs, "outputs")),
+        {n: vae.to_event(finite_rows(value, n), after=1) for n, value in parameters.items()},
+        samples,
+    )
 
 
 @torch.inference_mode()
@@ -110,17 +115,17 @@ def sample(
     width = vae.latent_dim
     latents = vae.prior.sample(noise.normal(0, num_samples, width), temperature=temperature)
     latents = latents.to(vae.device)
-    outputs = []
-    step = max(1, CHUNK_ELEMENTS // vae.widest)
-    for start in range(0, num_samples, step):
-        likelihood = vae.data_likelihood(latents[start : start + step])
-        if observation_noise:
-            stop = min(start + step, num_samples)
-            uniforms = noise.uniform(start, stop, vae.num_features).to(latents.device)
-            outputs.append(likelihood.sample(uniforms))
-        else:
-            outputs.append(likelihood.center)
-    return Samples(vae.to_event(finite_rows(torch.cat(outputs), "samples")), latents)
+    if observation_noise:
+        outputs, start = [], 0
+        for block in row_blocks(vae, latents):
+            stop = start + block.shape[0]
+            uniforms = noise.uniform(start, stop, vae.num_features).to(vae.device)
+            outputs.append(vae.data_likelihood(block).sample(uniforms))
+            start = stop
+        rows = torch.cat(outputs)
+    else:
+        rows = _centers(vae, latents)
+    return Samples(vae.to_event(finite_rows(rows, "samples")), latents)
 
 
 @torch.inference_mode()
@@ -135,9 +140,9 @@ def reconstruct(
         ShapeError, SupportError: x does not fit the model.
         OutOfRangeError: a row lies so far out that its reconstruction is not finite.
     """
-    posterior = vae.posterior(vae.to_model_units(x))
+    posterior = _posterior(vae, x)
     if num_samples == 0:
-        outputs = vae.data_likelihood(posterior.loc).center
+        outputs = _centers(vae, posterior.loc)
     else:
         noise = Noise(seed).normal(0, num_samples, vae.latent_dim).to(posterior.loc.device)
         rows = max(1, CHUNK_ELEMENTS // (vae.widest * num_samples))
@@ -172,12 +177,29 @@ def interpolate(
         raise ShapeError(
             f"start has {start.shape[0]} rows and end has {end.shape[0]}; needed as many of each."
         )
-    first = vae.posterior(vae.to_model_units(start)).loc.unsqueeze(1)
-    last = vae.posterior(vae.to_model_units(end)).loc.unsqueeze(1)
+    first = _posterior(vae, start).loc.unsqueeze(1)
+    last = _posterior(vae, end).loc.unsqueeze(1)
     weights = torch.linspace(0, 1, steps, device=first.device).unsqueeze(-1)
     latents = torch.lerp(first, last, weights)
-    outputs = vae.data_likelihood(latents).center
+    outputs = _centers(vae, latents.flatten(0, 1)).unflatten(0, latents.shape[:2])
     return Interpolation(vae.to_event(finite_rows(outputs, "interpolation")), latents)
+
+
+def _posterior(vae: VAE, x: Tensor) -> DiagonalGaussian:
+    """q(z | x), a block of rows at a time."""
+    blocks = [vae.posterior(y) for y in row_blocks(vae, vae.to_model_units(x))]
+    return DiagonalGaussian(
+        torch.cat([block.loc for block in blocks]), torch.cat([block.log_scale for block in blocks])
+    )
+
+
+def _likelihoods(vae: VAE, z: Float[Tensor, "n latents"]) -> Iterator[Likelihood]:
+    """p(x | z) in data units, a block of latents at a time."""
+    return (vae.data_likelihood(block) for block in row_blocks(vae, z))
+
+
+def _centers(vae: VAE, z: Float[Tensor, "n latents"]) -> Float[Tensor, "n features"]:
+    return torch.cat([likelihood.center for likelihood in _likelihoods(vae, z)])
 
 
 def _as_latents(vae: VAE, latents: Tensor) -> Tensor:

@@ -79,6 +79,22 @@ def test_sigterm_lets_a_request_finish_and_exits_0(tmp_path: Path) -> None:
     assert code == 0
 
 
+def test_a_request_that_takes_too_long_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    small_store(tmp_path, "m")
+    body = {"inputs": [[[0, 0, 0], [0, 0, 0]]] * 4000, "num_samples": 10_000}
+    limits = {"VAE_DRAIN_SECONDS": "1", "VAE_MAX_ROW_SAMPLES": "40000000"}
+
+    with process("vae-serve", "--store", str(tmp_path), "--port", "0", **limits) as running:
+        address = announced(running)[0].removesuffix("/docs")
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as client:
+            client.sendall(request("/v1/models/m/log-likelihood", json.dumps(body).encode()))
+            httpx.get(f"{address}/livez")
+            running.send_signal(signal.SIGTERM)
+            code = running.wait(10)
+
+    assert code == 0
+
+
 def test_sigterm_while_it_starts_exits_0(tmp_path: Path) -> None:
     with process("vae-serve", "--store", str(tmp_path), "--port", "0") as running:
         while not catches_sigterm(running.pid):

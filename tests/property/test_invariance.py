@@ -1,5 +1,7 @@
 """Facts 13 and 15, and chunking: a row's answer depends on the row and the seed alone."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from torch import Tensor
 
 from model_store.vae import estimators
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
+from model_store.vae.generation import decode, encode, interpolate, sample
 from model_store.vae.noise import MAX_SEED, Noise
 from tests.models import KINDS, random_rows, small_vae
 
@@ -108,3 +111,23 @@ def test_latent_and_observation_noise_are_unrelated() -> None:
     observation = quantiles_of(Noise(7).uniform(0, 20_000, 1)).float()
 
     assert (latent * observation).mean().abs() < 0.03
+
+
+@pytest.mark.parametrize("kind", ["mixed", "discretized_logistic"])
+def test_generation_in_blocks_changes_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    vae, x = small_vae(kind), random_rows(kind, 13)
+    z = encode(vae, x, num_samples=0, seed=0).loc
+    whole = decode(vae, z, num_samples=2, seed=0)
+    path = interpolate(vae, x, x.flip(0), steps=3)
+    drawn = sample(vae, num_samples=13, seed=4, temperature=1.0, observation_noise=True)
+
+    monkeypatch.setattr(estimators, "CHUNK_ELEMENTS", 50)
+
+    close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
+    blocks = decode(vae, z, num_samples=2, seed=0)
+    close(encode(vae, x, num_samples=0, seed=0).loc, z)
+    close(blocks.outputs, whole.outputs)
+    close(blocks.samples, whole.samples)
+    close(interpolate(vae, x, x.flip(0), steps=3).outputs, path.outputs)
+    again = sample(vae, num_samples=13, seed=4, temperature=1.0, observation_noise=True)
+    close(again.samples, drawn.samples)

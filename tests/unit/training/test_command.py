@@ -17,6 +17,7 @@ from training.__main__ import app
 from training.choices import complete, device, fit_options, latent_dim, threads
 from training.config import TrainingConfig
 
+ABSENT_DEVICE = "mps" if torch.cuda.is_available() else "cuda"
 SMALL = ("--epochs", "3", "--hidden-sizes", "8", "--latent-dim", "2")
 
 
@@ -122,6 +123,7 @@ def test_a_fixed_scale_is_in_data_units(tmp_path: Path, store: Path) -> None:
         (("iris", "--epochs", "0"), "--epochs is 0"),
         (("iris", "--name", "../up"), "'../up'"),
         (("iris", "--likelihood", "bernoulli"), "needs 0 or 1"),
+        (("iris", "--device", ABSENT_DEVICE), f"--device {ABSENT_DEVICE} is not there"),
     ],
 )
 def test_the_users_mistakes_end_with_one_sentence_and_code_2(
@@ -150,7 +152,8 @@ def test_an_unwritable_store_is_noticed_before_training(table: Path, tmp_path: P
 def test_gradients_that_run_off_end_with_one_sentence(table: Path, store: Path) -> None:
     result = train(str(table), "--store", str(store), *SMALL, "--learning-rate", "1e30")
 
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 1
+    assert "a smaller --learning-rate is needed" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not list(store.glob("*/*.safetensors"))
 
@@ -215,3 +218,31 @@ def test_a_fixed_scale_reaches_the_real_columns_of_a_mixed_table(table: Path, st
     vae = FolderStore(store).read("pumps", 1).build()
     parameters = vae.data_likelihood(torch.zeros(1, 2)).parameters()
     torch.testing.assert_close(parameters["0.scale"], torch.tensor([250.0]).double())
+
+
+def test_a_warning_names_a_few_features_and_counts_the_rest(tmp_path: Path, store: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 12))
+    rows[:, :10] = 3.0
+    np.save(tmp_path / "still.npy", rows)
+
+    result = train(str(tmp_path / "still.npy"), "--store", str(store), *SMALL)
+
+    assert "warning: each of 'x[0]', 'x[1]'" in result.stdout
+    assert "'x[7]' and 2 more never changes in the training rows" in result.stdout
+
+
+def test_a_held_out_row_beyond_all_numbers_is_named(tmp_path: Path, store: Path) -> None:
+    np.savez(
+        tmp_path / "rows.npz",
+        X=np.random.default_rng(0).normal(size=(60, 3)),
+        far=np.array([[0.0, 0.0, 0.0], [1e300, 0.0, 0.0]]),
+    )
+
+    result = train(
+        *(str(tmp_path / "rows.npz"), "--key", "X", "--test-key", "far"),
+        *("--store", str(store), *SMALL),
+    )
+
+    assert result.exit_code == 2
+    assert "held-out row 2 lies so far from the training rows" in result.stderr
+    assert not list(store.glob("*/*.safetensors"))
