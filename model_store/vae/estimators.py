@@ -196,7 +196,8 @@ def _elbo_of_block(
     vae: VAE, y: Tensor, num_samples: int, seed: int, per_feature: bool
 ) -> _ElboBlock:
     posterior = vae.posterior(y)
-    weights, sums = [], y.new_zeros(y.shape, dtype=torch.float64)
+    asked = y if per_feature else y[:, :0]
+    weights, sums = [], torch.zeros_like(asked, dtype=torch.float64)
     for log_prob, log_ratio in _sample_chunks(vae, y, posterior, range(num_samples), seed):
         weights.append(total(log_prob) + log_ratio)
         if per_feature:
