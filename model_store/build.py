@@ -12,6 +12,7 @@ from model_store.vae.likelihoods import (
     CategoricalHead,
     DiscretizedLogisticHead,
     GaussianHead,
+    LaplaceHead,
     LikelihoodHead,
     MixedHead,
     PoissonHead,
@@ -25,6 +26,7 @@ _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
     schema.Bernoulli: lambda _, n: BernoulliHead(n),
     schema.Categorical: lambda s, _: CategoricalHead(s.cardinalities),
     schema.Gaussian: lambda s, n: GaussianHead(n, s.scale, s.floor),
+    schema.Laplace: lambda s, n: LaplaceHead(n, s.scale, s.floor),
     schema.DiscretizedLogistic: lambda s, _: DiscretizedLogisticHead(s.levels, s.scale),
     schema.Poisson: lambda _, n: PoissonHead(n),
     schema.Mixed: lambda s, _: MixedHead(

@@ -22,6 +22,9 @@ Kind = Literal["real", "unit_interval", "binary", "ordinal", "pixel", "categoric
 Scale = Literal["fixed", "shared", "per_feature", "predicted"]
 """How a Gaussian's standard deviation is parametrised."""
 
+OwnScale = Literal["per_feature", "predicted"]
+"""How the scale of the other laws is: features have no unit in common, so none is shared."""
+
 MAX_FEATURES = 1_000_000
 
 Size = Annotated[int, Field(ge=1, le=MAX_FEATURES)]
@@ -84,12 +87,20 @@ class Gaussian(Frozen):
     floor: float = Field(default=math.exp(-5.0), gt=0)
 
 
+class Laplace(Frozen):
+    """Real features with heavier tails; `floor` bounds the mean absolute deviation likewise."""
+
+    name: Literal["laplace"] = "laplace"
+    scale: OwnScale = "per_feature"
+    floor: float = Field(default=math.exp(-5.0), gt=0)
+
+
 class DiscretizedLogistic(Frozen):
     """Ordered integers 0 ... levels-1; one number of levels per feature."""
 
     name: Literal["discretized_logistic"] = "discretized_logistic"
     levels: Counts
-    scale: Literal["per_feature", "predicted"] = "predicted"
+    scale: OwnScale = "predicted"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -104,7 +115,8 @@ class Poisson(Frozen):
 
 
 PlainLikelihood = Annotated[
-    Bernoulli | Categorical | Gaussian | DiscretizedLogistic | Poisson, Field(discriminator="name")
+    Bernoulli | Categorical | Gaussian | Laplace | DiscretizedLogistic | Poisson,
+    Field(discriminator="name"),
 ]
 
 
@@ -123,7 +135,7 @@ class Mixed(Frozen):
 
 
 Likelihood = Annotated[
-    Bernoulli | Categorical | Gaussian | DiscretizedLogistic | Poisson | Mixed,
+    PlainLikelihood | Mixed,
     Field(discriminator="name"),
 ]
 

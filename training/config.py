@@ -15,7 +15,9 @@ from model_store.schema import Frozen, Kind, Scale
 from model_store.vae.noise import MAX_SEED
 from training.errors import DataError, DataUnavailableError
 
-LikelihoodName = Literal["bernoulli", "categorical", "discretized_logistic", "gaussian", "poisson"]
+LikelihoodName = Literal[
+    "bernoulli", "categorical", "discretized_logistic", "gaussian", "laplace", "poisson"
+]
 Binarize = Literal["none", "dynamic", "static", "threshold"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 

@@ -12,7 +12,7 @@ from training.data.reading import Reading, check_columns, first_cell
 from training.errors import DataError
 
 LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
-    "real": ("gaussian",),
+    "real": ("gaussian", "laplace"),
     "unit_interval": ("gaussian",),
     "binary": ("bernoulli",),
     "ordinal": ("discretized_logistic", "categorical"),
@@ -26,6 +26,7 @@ MAX_LEVELS = 4_096
 
 _FORCED_KIND: Mapping[LikelihoodName, Kind] = {
     "gaussian": "real",
+    "laplace": "real",
     "bernoulli": "binary",
     "discretized_logistic": "ordinal",
     "categorical": "categorical",

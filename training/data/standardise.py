@@ -9,6 +9,9 @@ from model_store.schema import Feature, Scale
 from training.data.reading import row_blocks
 from training.errors import DataError
 
+REAL_LAWS = ("gaussian", "laplace")
+"""Likelihoods of numbers that have a unit."""
+
 
 @dataclass(frozen=True, eq=False)
 class Standardisation:
@@ -28,11 +31,11 @@ class Standardisation:
 def fit_standardisation(
     features: Sequence[Feature], train: np.ndarray, *, scale: Scale | None
 ) -> Standardisation:
-    """The constants from the training rows alone; only Gaussian features are changed.
+    """The constants from the training rows alone; only features with real laws are changed.
 
-    Each gets its own standard deviation, or with `shared` and `fixed` all get the same pooled one:
-    a single sigma in model units is then a single sigma in data units, which is what makes a linear
-    model probabilistic PCA (Tipping & Bishop, 1999).
+    Each gets its own standard deviation, or with `shared` and `fixed` all Gaussian ones get the
+    same pooled one: a single sigma in model units is then a single sigma in data units, which is
+    what makes a linear model probabilistic PCA (Tipping & Bishop, 1999).
 
     Args:
         features: In flat order.
@@ -49,9 +52,10 @@ def fit_standardisation(
     gaussian = np.array([feature.likelihood == "gaussian" for feature in features])
     if scale in ("shared", "fixed") and gaussian.any():
         deviation[gaussian] = _pooled(deviation[gaussian])
-    deviation[(deviation == 0) | ~gaussian] = 1.0
+    real = np.array([feature.likelihood in REAL_LAWS for feature in features])
+    deviation[(deviation == 0) | ~real] = 1.0
     return Standardisation(
-        shift=np.where(gaussian, mean, 0.0),
+        shift=np.where(real, mean, 0.0),
         scale=deviation,
         constant_features=tuple(features[i].name for i in np.flatnonzero(width == 0).tolist()),
     )

@@ -8,6 +8,7 @@ from model_store.vae.likelihoods.discretized_logistic import (
 )
 from model_store.vae.likelihoods.gaussian import GaussianHead, GaussianLikelihood
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.laplace import LaplaceHead, LaplaceLikelihood
 from model_store.vae.likelihoods.mixed import MixedHead, MixedLikelihood
 from model_store.vae.likelihoods.poisson import PoissonHead, PoissonLikelihood
 
@@ -20,6 +21,8 @@ __all__ = [
     "DiscretizedLogisticLikelihood",
     "GaussianHead",
     "GaussianLikelihood",
+    "LaplaceHead",
+    "LaplaceLikelihood",
     "Likelihood",
     "LikelihoodHead",
     "Measure",

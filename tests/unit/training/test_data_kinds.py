@@ -100,6 +100,7 @@ def test_flat_bytes_are_pixels(tmp_path: Path) -> None:
     ("likelihood", "kind"),
     [
         ("gaussian", "real"),
+        ("laplace", "real"),
         ("bernoulli", "binary"),
         ("discretized_logistic", "ordinal"),
         ("categorical", "categorical"),

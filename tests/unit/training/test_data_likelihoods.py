@@ -10,6 +10,7 @@ from training.data import choose_likelihood
 from training.errors import DataError
 
 REAL = Feature(name="a", kind="real", likelihood="gaussian")
+HEAVY = Feature(name="f", kind="real", likelihood="laplace")
 BINARY = Feature(name="b", kind="binary", likelihood="bernoulli")
 MARK = Feature(name="c", kind="ordinal", likelihood="discretized_logistic", levels=6)
 CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y", "z"))
@@ -20,6 +21,7 @@ VISITS = Feature(name="e", kind="count", likelihood="poisson")
     ("feature", "likelihood"),
     [
         (REAL, schema.Gaussian(scale="per_feature")),
+        (HEAVY, schema.Laplace()),
         (BINARY, schema.Bernoulli()),
         (MARK, schema.DiscretizedLogistic(levels=(6, 6))),
         (CITY, schema.Categorical(cardinalities=(3, 3))),
@@ -56,6 +58,13 @@ def test_without_gaussian_features_the_scale_is_the_logistics() -> None:
     likelihood = choose_likelihood([MARK], config_for("iris", scale="per_feature"))
 
     assert likelihood == schema.DiscretizedLogistic(levels=(6,), scale="per_feature")
+
+
+def test_a_laplace_law_takes_the_scale_it_can_have() -> None:
+    likelihood = choose_likelihood([HEAVY, MARK], config_for("iris", scale="predicted"))
+
+    assert isinstance(likelihood, schema.Mixed)
+    assert likelihood.parts[0].likelihood == schema.Laplace(scale="predicted")
 
 
 def test_a_scale_of_nothing_is_refused() -> None:

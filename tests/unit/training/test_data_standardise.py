@@ -11,6 +11,9 @@ REAL = Feature(name="a", kind="real", likelihood="gaussian")
 CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y"))
 
 
+HEAVY = Feature(name="h", kind="real", likelihood="laplace")
+
+
 def fit(x: np.ndarray, scale: Scale | None = None) -> Standardisation:
     return fit_standardisation([REAL] * x.shape[1], x, scale=scale)
 
@@ -39,6 +42,15 @@ def test_discrete_features_stay_as_they_are() -> None:
     fitted = fit_standardisation([CITY, REAL], np.array([[0, 10.0], [1, 30.0]]), scale="shared")
 
     assert fitted.shift.tolist() == [0, 20]
+    assert fitted.scale.tolist() == [1, 10]
+
+
+def test_one_sigma_for_gaussians_leaves_other_laws_their_own() -> None:
+    x = np.array([[0.0, 10.0], [2.0, 30.0]])
+
+    fitted = fit_standardisation([REAL, HEAVY], x, scale="shared")
+
+    assert fitted.shift.tolist() == [1, 20]
     assert fitted.scale.tolist() == [1, 10]
 
 
