@@ -10,6 +10,7 @@ from model_store.schema import ModelSchema
 from model_store.vae.likelihoods import (
     BernoulliHead,
     CategoricalHead,
+    ContinuousBernoulliHead,
     DiscretizedLogisticHead,
     GaussianHead,
     LaplaceHead,
@@ -27,6 +28,7 @@ _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
     schema.Categorical: lambda s, _: CategoricalHead(s.cardinalities),
     schema.Gaussian: lambda s, n: GaussianHead(n, s.scale, s.floor),
     schema.Laplace: lambda s, n: LaplaceHead(n, s.scale, s.floor),
+    schema.ContinuousBernoulli: lambda _, n: ContinuousBernoulliHead(n),
     schema.DiscretizedLogistic: lambda s, _: DiscretizedLogisticHead(s.levels, s.scale),
     schema.Poisson: lambda _, n: PoissonHead(n),
     schema.Mixed: lambda s, _: MixedHead(

@@ -95,6 +95,12 @@ class Laplace(Frozen):
     floor: float = Field(default=math.exp(-5.0), gt=0)
 
 
+class ContinuousBernoulli(Frozen):
+    """Numbers from 0 to 1."""
+
+    name: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+
+
 class DiscretizedLogistic(Frozen):
     """Ordered integers 0 ... levels-1; one number of levels per feature."""
 
@@ -115,7 +121,13 @@ class Poisson(Frozen):
 
 
 PlainLikelihood = Annotated[
-    Bernoulli | Categorical | Gaussian | Laplace | DiscretizedLogistic | Poisson,
+    Bernoulli
+    | Categorical
+    | Gaussian
+    | Laplace
+    | ContinuousBernoulli
+    | DiscretizedLogistic
+    | Poisson,
     Field(discriminator="name"),
 ]
 

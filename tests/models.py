@@ -20,6 +20,7 @@ LIKELIHOODS: dict[str, schema.Likelihood] = {
     "gaussian_predicted": schema.Gaussian(scale="predicted"),
     "laplace": schema.Laplace(),
     "laplace_predicted": schema.Laplace(scale="predicted"),
+    "continuous_bernoulli": schema.ContinuousBernoulli(),
     "discretized_logistic": schema.DiscretizedLogistic(levels=(17,) * 6),
     "discretized_logistic_per_feature": schema.DiscretizedLogistic(
         levels=(2, 3, 17, 256, 4, 5), scale="per_feature"

@@ -16,7 +16,13 @@ from model_store.vae.noise import MAX_SEED
 from training.errors import DataError, DataUnavailableError
 
 LikelihoodName = Literal[
-    "bernoulli", "categorical", "discretized_logistic", "gaussian", "laplace", "poisson"
+    "bernoulli",
+    "categorical",
+    "continuous_bernoulli",
+    "discretized_logistic",
+    "gaussian",
+    "laplace",
+    "poisson",
 ]
 Binarize = Literal["none", "dynamic", "static", "threshold"]
 Device = Literal["auto", "cuda", "mps", "cpu"]

@@ -13,7 +13,7 @@ from training.errors import DataError
 
 LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
     "real": ("gaussian", "laplace"),
-    "unit_interval": ("gaussian",),
+    "unit_interval": ("gaussian", "continuous_bernoulli"),
     "binary": ("bernoulli",),
     "ordinal": ("discretized_logistic", "categorical"),
     "pixel": ("discretized_logistic", "categorical"),
@@ -27,6 +27,7 @@ MAX_LEVELS = 4_096
 _FORCED_KIND: Mapping[LikelihoodName, Kind] = {
     "gaussian": "real",
     "laplace": "real",
+    "continuous_bernoulli": "unit_interval",
     "bernoulli": "binary",
     "discretized_logistic": "ordinal",
     "categorical": "categorical",

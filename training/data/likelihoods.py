@@ -1,7 +1,7 @@
 """From features to the schema's likelihood: a plain one where they agree, else one per column."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 from model_store import schema
@@ -31,26 +31,33 @@ def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> sc
     columns: dict[str, list[int]] = {}
     for i, feature in enumerate(features):
         columns.setdefault(feature.likelihood, []).append(i)
-    own_scale = _own_scale(columns, config)
-    parts = []
-    for name, indices in columns.items():
-        sizes = tuple(_num_codes(features[i]) for i in indices)
-        likelihood: schema.PlainLikelihood
-        match name:
-            case "gaussian":
-                likelihood = _gaussian(config)
-            case "laplace":
-                likelihood = schema.Laplace(**own_scale)
-            case "discretized_logistic":
-                likelihood = schema.DiscretizedLogistic(levels=sizes, **own_scale)
-            case "categorical":
-                likelihood = schema.Categorical(cardinalities=sizes)
-            case "poisson":
-                likelihood = schema.Poisson()
-            case _:
-                likelihood = schema.Bernoulli()
-        parts.append(schema.MixedPart(columns=tuple(indices), likelihood=likelihood))
+    parts = [
+        schema.MixedPart(
+            columns=tuple(indices),
+            likelihood=_plain(
+                name, tuple(_num_codes(features[i]) for i in indices), columns, config
+            ),
+        )
+        for name, indices in columns.items()
+    ]
     return parts[0].likelihood if len(parts) == 1 else schema.Mixed(parts=tuple(parts))
+
+
+def _plain(
+    name: str, sizes: tuple[int, ...], columns: dict[str, list[int]], config: TrainingConfig
+) -> schema.PlainLikelihood:
+    """The likelihood of this name, for features of these sizes."""
+    scale = _own_scale(columns, config)
+    choices: dict[str, Callable[[], schema.PlainLikelihood]] = {
+        "bernoulli": schema.Bernoulli,
+        "categorical": lambda: schema.Categorical(cardinalities=sizes),
+        "continuous_bernoulli": schema.ContinuousBernoulli,
+        "discretized_logistic": lambda: schema.DiscretizedLogistic(levels=sizes, **scale),
+        "gaussian": lambda: _gaussian(config),
+        "laplace": lambda: schema.Laplace(**scale),
+        "poisson": schema.Poisson,
+    }
+    return choices[name]()
 
 
 def _gaussian(config: TrainingConfig) -> schema.Gaussian:

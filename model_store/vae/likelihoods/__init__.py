@@ -2,6 +2,10 @@
 
 from model_store.vae.likelihoods.bernoulli import BernoulliHead, BernoulliLikelihood
 from model_store.vae.likelihoods.categorical import CategoricalHead, CategoricalLikelihood
+from model_store.vae.likelihoods.continuous_bernoulli import (
+    ContinuousBernoulliHead,
+    ContinuousBernoulliLikelihood,
+)
 from model_store.vae.likelihoods.discretized_logistic import (
     DiscretizedLogisticHead,
     DiscretizedLogisticLikelihood,
@@ -17,6 +21,8 @@ __all__ = [
     "BernoulliLikelihood",
     "CategoricalHead",
     "CategoricalLikelihood",
+    "ContinuousBernoulliHead",
+    "ContinuousBernoulliLikelihood",
     "DiscretizedLogisticHead",
     "DiscretizedLogisticLikelihood",
     "GaussianHead",

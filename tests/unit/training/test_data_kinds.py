@@ -101,6 +101,7 @@ def test_flat_bytes_are_pixels(tmp_path: Path) -> None:
     [
         ("gaussian", "real"),
         ("laplace", "real"),
+        ("continuous_bernoulli", "unit_interval"),
         ("bernoulli", "binary"),
         ("discretized_logistic", "ordinal"),
         ("categorical", "categorical"),

@@ -11,6 +11,7 @@ from training.errors import DataError
 
 REAL = Feature(name="a", kind="real", likelihood="gaussian")
 HEAVY = Feature(name="f", kind="real", likelihood="laplace")
+SHARE = Feature(name="g", kind="unit_interval", likelihood="continuous_bernoulli")
 BINARY = Feature(name="b", kind="binary", likelihood="bernoulli")
 MARK = Feature(name="c", kind="ordinal", likelihood="discretized_logistic", levels=6)
 CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y", "z"))
@@ -22,6 +23,7 @@ VISITS = Feature(name="e", kind="count", likelihood="poisson")
     [
         (REAL, schema.Gaussian(scale="per_feature")),
         (HEAVY, schema.Laplace()),
+        (SHARE, schema.ContinuousBernoulli()),
         (BINARY, schema.Bernoulli()),
         (MARK, schema.DiscretizedLogistic(levels=(6, 6))),
         (CITY, schema.Categorical(cardinalities=(3, 3))),
