@@ -17,6 +17,7 @@ from model_store.vae.likelihoods import (
     LikelihoodHead,
     MixedHead,
     PoissonHead,
+    StudentTHead,
 )
 from model_store.vae.model import VAE
 from model_store.vae.networks import DenseNetwork
@@ -28,6 +29,7 @@ _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
     schema.Categorical: lambda s, _: CategoricalHead(s.cardinalities),
     schema.Gaussian: lambda s, n: GaussianHead(n, s.scale, s.floor),
     schema.Laplace: lambda s, n: LaplaceHead(n, s.scale, s.floor),
+    schema.StudentT: lambda s, n: StudentTHead(n, s.scale, s.floor),
     schema.ContinuousBernoulli: lambda _, n: ContinuousBernoulliHead(n),
     schema.DiscretizedLogistic: lambda s, _: DiscretizedLogisticHead(s.levels, s.scale),
     schema.Poisson: lambda _, n: PoissonHead(n),

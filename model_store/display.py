@@ -16,6 +16,7 @@ from model_store.schema import (
     Likelihood,
     Mixed,
     ModelSchema,
+    StudentT,
 )
 
 
@@ -77,7 +78,7 @@ def likelihood_text(likelihood: Likelihood) -> str:
     """The name, with a real law's scale or a mixed table's parts."""
     if isinstance(likelihood, Mixed):
         return f"mixed: {', '.join(sorted({part.likelihood.name for part in likelihood.parts}))}"
-    if isinstance(likelihood, Gaussian | Laplace):
+    if isinstance(likelihood, Gaussian | Laplace | StudentT):
         return f"{likelihood.name}, scale {likelihood.scale}"
     return likelihood.name
 

@@ -95,6 +95,14 @@ class Laplace(Frozen):
     floor: float = Field(default=math.exp(-5.0), gt=0)
 
 
+class StudentT(Frozen):
+    """Real features with outliers; `floor` bounds the scale likewise."""
+
+    name: Literal["student_t"] = "student_t"
+    scale: OwnScale = "per_feature"
+    floor: float = Field(default=math.exp(-5.0), gt=0)
+
+
 class ContinuousBernoulli(Frozen):
     """Numbers from 0 to 1."""
 
@@ -125,6 +133,7 @@ PlainLikelihood = Annotated[
     | Categorical
     | Gaussian
     | Laplace
+    | StudentT
     | ContinuousBernoulli
     | DiscretizedLogistic
     | Poisson,

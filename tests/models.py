@@ -20,6 +20,8 @@ LIKELIHOODS: dict[str, schema.Likelihood] = {
     "gaussian_predicted": schema.Gaussian(scale="predicted"),
     "laplace": schema.Laplace(),
     "laplace_predicted": schema.Laplace(scale="predicted"),
+    "student_t": schema.StudentT(),
+    "student_t_predicted": schema.StudentT(scale="predicted"),
     "continuous_bernoulli": schema.ContinuousBernoulli(),
     "discretized_logistic": schema.DiscretizedLogistic(levels=(17,) * 6),
     "discretized_logistic_per_feature": schema.DiscretizedLogistic(
@@ -35,7 +37,7 @@ LIKELIHOODS: dict[str, schema.Likelihood] = {
         )
     ),
 }
-REAL = ("gaussian", "laplace")
+REAL = ("gaussian", "laplace", "student_t")
 KINDS = tuple(LIKELIHOODS)
 
 

@@ -23,6 +23,7 @@ LikelihoodName = Literal[
     "gaussian",
     "laplace",
     "poisson",
+    "student_t",
 ]
 Binarize = Literal["none", "dynamic", "static", "threshold"]
 Device = Literal["auto", "cuda", "mps", "cpu"]

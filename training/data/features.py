@@ -12,8 +12,8 @@ from training.data.reading import Reading, check_columns, first_cell
 from training.errors import DataError
 
 LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
-    "real": ("gaussian", "laplace"),
-    "unit_interval": ("gaussian", "continuous_bernoulli"),
+    "real": ("gaussian", "laplace", "student_t"),
+    "unit_interval": ("continuous_bernoulli", "gaussian"),
     "binary": ("bernoulli",),
     "ordinal": ("discretized_logistic", "categorical"),
     "pixel": ("discretized_logistic", "categorical"),
@@ -27,6 +27,7 @@ MAX_LEVELS = 4_096
 _FORCED_KIND: Mapping[LikelihoodName, Kind] = {
     "gaussian": "real",
     "laplace": "real",
+    "student_t": "real",
     "continuous_bernoulli": "unit_interval",
     "bernoulli": "binary",
     "discretized_logistic": "ordinal",

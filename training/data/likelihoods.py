@@ -13,7 +13,7 @@ SHARED_FLOOR = math.exp(-10)
 """No one feature can pull a shared scale to zero, and small ones need it far below the largest."""
 
 
-_HAVE_A_SCALE = {"discretized_logistic", "laplace"}
+_HAVE_A_SCALE = {"discretized_logistic", "laplace", "student_t"}
 
 
 class _OwnScale(TypedDict, total=False):
@@ -56,6 +56,7 @@ def _plain(
         "gaussian": lambda: _gaussian(config),
         "laplace": lambda: schema.Laplace(**scale),
         "poisson": schema.Poisson,
+        "student_t": lambda: schema.StudentT(**scale),
     }
     return choices[name]()
 

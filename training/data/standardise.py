@@ -9,7 +9,7 @@ from model_store.schema import Feature, Scale
 from training.data.reading import row_blocks
 from training.errors import DataError
 
-REAL_LAWS = ("gaussian", "laplace")
+REAL_LAWS = ("gaussian", "laplace", "student_t")
 """Likelihoods of numbers that have a unit."""
 
 
@@ -35,7 +35,8 @@ def fit_standardisation(
 
     Each gets its own standard deviation, or with `shared` and `fixed` all Gaussian ones get the
     same pooled one: a single sigma in model units is then a single sigma in data units, which is
-    what makes a linear model probabilistic PCA (Tipping & Bishop, 1999).
+    what makes a linear model probabilistic PCA (Tipping & Bishop, 1999). Those of `student_t` have
+    outliers, which would swell a standard deviation: their quartiles count.
 
     Args:
         features: In flat order.
@@ -52,6 +53,7 @@ def fit_standardisation(
     gaussian = np.array([feature.likelihood == "gaussian" for feature in features])
     if scale in ("shared", "fixed") and gaussian.any():
         deviation[gaussian] = _pooled(deviation[gaussian])
+    _resist_outliers(features, x, mean, deviation)
     real = np.array([feature.likelihood in REAL_LAWS for feature in features])
     deviation[(deviation == 0) | ~real] = 1.0
     return Standardisation(
@@ -84,6 +86,21 @@ def _moments(x: np.ndarray, low: np.ndarray, width: np.ndarray) -> tuple[np.ndar
     for _, block in row_blocks(x):
         square += np.square((block - low) / unit - mean).sum(axis=0)
     return low + unit * mean, unit * np.sqrt(square / x.shape[0])
+
+
+def _resist_outliers(
+    features: Sequence[Feature], x: np.ndarray, mean: np.ndarray, deviation: np.ndarray
+) -> None:
+    """Medians, and quartiles as far apart as a Gaussian's, where the law is Student's t.
+
+    Where half the rows have one value the quartiles say nothing, and the deviation stays.
+    """
+    for i, feature in enumerate(features):
+        if feature.likelihood != "student_t":
+            continue
+        low, mean[i], high = np.quantile(x[:, i].astype(np.float64), [0.25, 0.5, 0.75])
+        if high > low:
+            deviation[i] = (high - low) / 1.349
 
 
 def _pooled(deviation: np.ndarray) -> float:

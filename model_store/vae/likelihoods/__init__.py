@@ -15,6 +15,7 @@ from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Me
 from model_store.vae.likelihoods.laplace import LaplaceHead, LaplaceLikelihood
 from model_store.vae.likelihoods.mixed import MixedHead, MixedLikelihood
 from model_store.vae.likelihoods.poisson import PoissonHead, PoissonLikelihood
+from model_store.vae.likelihoods.student_t import StudentTHead, StudentTLikelihood
 
 __all__ = [
     "BernoulliHead",
@@ -36,4 +37,6 @@ __all__ = [
     "MixedLikelihood",
     "PoissonHead",
     "PoissonLikelihood",
+    "StudentTHead",
+    "StudentTLikelihood",
 ]

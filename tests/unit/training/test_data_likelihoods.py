@@ -23,6 +23,7 @@ VISITS = Feature(name="e", kind="count", likelihood="poisson")
     [
         (REAL, schema.Gaussian(scale="per_feature")),
         (HEAVY, schema.Laplace()),
+        (HEAVY.model_copy(update={"likelihood": "student_t"}), schema.StudentT()),
         (SHARE, schema.ContinuousBernoulli()),
         (BINARY, schema.Bernoulli()),
         (MARK, schema.DiscretizedLogistic(levels=(6, 6))),

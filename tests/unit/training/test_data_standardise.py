@@ -54,6 +54,26 @@ def test_one_sigma_for_gaussians_leaves_other_laws_their_own() -> None:
     assert fitted.scale.tolist() == [1, 10]
 
 
+def test_outliers_do_not_move_the_units_of_students_t() -> None:
+    x = np.random.default_rng(0).normal(3, 2, (1_000, 1))
+    x[:10] = 1e9
+    outlying = HEAVY.model_copy(update={"likelihood": "student_t"})
+
+    fitted = fit_standardisation([outlying], x, scale=None)
+
+    assert fitted.shift[0] == pytest.approx(3, abs=0.2)
+    assert fitted.scale[0] == pytest.approx(2, rel=0.1)
+
+
+def test_a_value_of_most_rows_leaves_students_t_the_deviation() -> None:
+    x = np.array([[0.0]] * 9 + [[10.0]])
+    outlying = HEAVY.model_copy(update={"likelihood": "student_t"})
+
+    fitted = fit_standardisation([outlying], x, scale=None)
+
+    assert (fitted.shift[0], fitted.scale[0]) == pytest.approx((0, x.std()))
+
+
 def test_a_constant_feature_is_named_and_keeps_its_unit() -> None:
     x = np.array([[0.1, 0.1], [0.1, 0.3]] * 5)
     constant = REAL.model_copy(update={"name": "still"})
