@@ -16,6 +16,7 @@ from model_store.vae.likelihoods import (
     LaplaceHead,
     LikelihoodHead,
     MixedHead,
+    NegativeBinomialHead,
     PoissonHead,
     StudentTHead,
 )
@@ -33,6 +34,7 @@ _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
     schema.ContinuousBernoulli: lambda _, n: ContinuousBernoulliHead(n),
     schema.DiscretizedLogistic: lambda s, _: DiscretizedLogisticHead(s.levels, s.scale),
     schema.Poisson: lambda _, n: PoissonHead(n),
+    schema.NegativeBinomial: lambda s, n: NegativeBinomialHead(n, zero_inflation=s.zero_inflation),
     schema.Mixed: lambda s, _: MixedHead(
         [(p.columns, build_head(p.likelihood, len(p.columns))) for p in s.parts]
     ),

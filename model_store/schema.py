@@ -128,6 +128,13 @@ class Poisson(Frozen):
     name: Literal["poisson"] = "poisson"
 
 
+class NegativeBinomial(Frozen):
+    """Counts that vary more; with `zero_inflation`, z says how likely a zero of its own is."""
+
+    name: Literal["negative_binomial"] = "negative_binomial"
+    zero_inflation: bool = False
+
+
 PlainLikelihood = Annotated[
     Bernoulli
     | Categorical
@@ -136,7 +143,8 @@ PlainLikelihood = Annotated[
     | StudentT
     | ContinuousBernoulli
     | DiscretizedLogistic
-    | Poisson,
+    | Poisson
+    | NegativeBinomial,
     Field(discriminator="name"),
 ]
 

@@ -28,6 +28,8 @@ LIKELIHOODS: dict[str, schema.Likelihood] = {
         levels=(2, 3, 17, 256, 4, 5), scale="per_feature"
     ),
     "poisson": schema.Poisson(),
+    "negative_binomial": schema.NegativeBinomial(),
+    "negative_binomial_inflated": schema.NegativeBinomial(zero_inflation=True),
     "mixed": schema.Mixed(
         parts=(
             schema.MixedPart(columns=(4, 0), likelihood=schema.Gaussian()),

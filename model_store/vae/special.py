@@ -55,7 +55,11 @@ def betainc(
     x, y = torch.where(above, y, x), torch.where(above, x, y)
     smallest = torch.finfo(torch.float64).tiny
     kernel = torch.exp(log_beta_kernel(a, b, x.clamp(min=smallest), y.clamp(min=smallest)))
-    tail = (kernel / _beta_fraction(a, b, x, y)).masked_fill(x == 0, 0.0)
+    # Where nothing is left of the tail the fraction may overflow, so it gets a harmless one.
+    gone = (kernel == 0) | (x == 0)
+    a, b = a.masked_fill(gone, 1.0), b.masked_fill(gone, 1.0)
+    x, y = x.masked_fill(gone, 0.5), y.masked_fill(gone, 0.5)
+    tail = (kernel / _beta_fraction(a, b, x, y)).masked_fill(gone, 0.0)
     return torch.where(above, 1 - tail, tail).clamp(0, 1)
 
 

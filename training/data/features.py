@@ -18,7 +18,7 @@ LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
     "ordinal": ("discretized_logistic", "categorical"),
     "pixel": ("discretized_logistic", "categorical"),
     "categorical": ("categorical",),
-    "count": ("poisson",),
+    "count": ("poisson", "negative_binomial"),
 }
 """What each kind may be given; the first is its default."""
 
@@ -33,6 +33,7 @@ _FORCED_KIND: Mapping[LikelihoodName, Kind] = {
     "discretized_logistic": "ordinal",
     "categorical": "categorical",
     "poisson": "count",
+    "negative_binomial": "count",
 }
 
 

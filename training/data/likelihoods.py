@@ -55,6 +55,7 @@ def _plain(
         "discretized_logistic": lambda: schema.DiscretizedLogistic(levels=sizes, **scale),
         "gaussian": lambda: _gaussian(config),
         "laplace": lambda: schema.Laplace(**scale),
+        "negative_binomial": lambda: schema.NegativeBinomial(zero_inflation=config.zero_inflation),
         "poisson": schema.Poisson,
         "student_t": lambda: schema.StudentT(**scale),
     }

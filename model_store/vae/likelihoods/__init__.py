@@ -14,6 +14,10 @@ from model_store.vae.likelihoods.gaussian import GaussianHead, GaussianLikelihoo
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
 from model_store.vae.likelihoods.laplace import LaplaceHead, LaplaceLikelihood
 from model_store.vae.likelihoods.mixed import MixedHead, MixedLikelihood
+from model_store.vae.likelihoods.negative_binomial import (
+    NegativeBinomialHead,
+    NegativeBinomialLikelihood,
+)
 from model_store.vae.likelihoods.poisson import PoissonHead, PoissonLikelihood
 from model_store.vae.likelihoods.student_t import StudentTHead, StudentTLikelihood
 
@@ -35,6 +39,8 @@ __all__ = [
     "Measure",
     "MixedHead",
     "MixedLikelihood",
+    "NegativeBinomialHead",
+    "NegativeBinomialLikelihood",
     "PoissonHead",
     "PoissonLikelihood",
     "StudentTHead",

@@ -22,6 +22,7 @@ from model_store.strict_json import MAX_DEPTH, MAX_KEYS
 from model_store.vae.estimators import estimate_elbo
 from model_store.vae.likelihoods.continuous_bernoulli import LOGIT_LIMIT
 from model_store.vae.likelihoods.discretized_logistic import LOG_SCALE_RANGE
+from model_store.vae.likelihoods.negative_binomial import LOG_DISPERSION_RANGE
 from model_store.vae.likelihoods.poisson import LOG_RATE_RANGE
 from model_store.vae.likelihoods.student_t import DF_LIMIT
 from model_store.vae.posteriors import LOG_VARIANCE_RANGE
@@ -126,6 +127,7 @@ def test_the_page_says_how_the_code_names_its_metadata() -> None:
         f"clamped to [{LOG_RATE_RANGE[0]:g}, {LOG_RATE_RANGE[1]:g}]",
         f"{DF_LIMIT:g}^sigmoid(`raw_df`)",
         f"l = {LOGIT_LIMIT:g} tanh(r / {LOGIT_LIMIT:g})",
+        f"clamped to [e^{LOG_DISPERSION_RANGE[0]:g}, e^{LOG_DISPERSION_RANGE[1]:g}]",
         f"clamped to [{LOG_SCALE_RANGE[0]:g}, {LOG_SCALE_RANGE[1]:g}]",
     ],
 )

@@ -113,6 +113,7 @@ def test_grey_from_zero_to_one_is_continuous_bernoulli(tmp_path: Path) -> None:
         ("discretized_logistic", "ordinal"),
         ("categorical", "categorical"),
         ("poisson", "count"),
+        ("negative_binomial", "count"),
     ],
 )
 def test_a_forced_likelihood_changes_the_kind(tmp_path: Path, likelihood: str, kind: str) -> None:

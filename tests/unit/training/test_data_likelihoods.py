@@ -15,6 +15,7 @@ SHARE = Feature(name="g", kind="unit_interval", likelihood="continuous_bernoulli
 BINARY = Feature(name="b", kind="binary", likelihood="bernoulli")
 MARK = Feature(name="c", kind="ordinal", likelihood="discretized_logistic", levels=6)
 CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y", "z"))
+BURSTS = Feature(name="i", kind="count", likelihood="negative_binomial")
 VISITS = Feature(name="e", kind="count", likelihood="poisson")
 
 
@@ -29,6 +30,7 @@ VISITS = Feature(name="e", kind="count", likelihood="poisson")
         (MARK, schema.DiscretizedLogistic(levels=(6, 6))),
         (CITY, schema.Categorical(cardinalities=(3, 3))),
         (VISITS, schema.Poisson()),
+        (BURSTS, schema.NegativeBinomial()),
     ],
 )
 def test_equal_features_have_a_plain_likelihood(
@@ -68,6 +70,12 @@ def test_a_laplace_law_takes_the_scale_it_can_have() -> None:
 
     assert isinstance(likelihood, schema.Mixed)
     assert likelihood.parts[0].likelihood == schema.Laplace(scale="predicted")
+
+
+def test_zeros_are_inflated_when_asked() -> None:
+    config = config_for("iris", likelihood="negative_binomial", zero_inflation=True)
+
+    assert choose_likelihood([BURSTS], config) == schema.NegativeBinomial(zero_inflation=True)
 
 
 def test_a_scale_of_nothing_is_refused() -> None:
