@@ -84,9 +84,9 @@ def _beta_fraction(a: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def _deviance(x: Tensor, mean: Tensor) -> Tensor:
     """X log(x / mean) + mean - x, without losing digits where x is near the mean."""
     excess = (x - mean) / mean
-    near = excess.clamp(max=1)
+    near = excess.clamp(-0.5, 0.5)
     closely = mean * ((1 + near) * near.log1p() - near)
-    return torch.where(excess < 1, closely, x * (x.log() - mean.log()) + mean - x)
+    return torch.where(excess == near, closely, x * (x.log() - mean.log()) + mean - x)
 
 
 def _stirling_error(x: Tensor) -> Tensor:

@@ -64,6 +64,16 @@ def test_the_kernel_is_its_formula(a: float, b: float, logit: float) -> None:
     assert float(ours) == pytest.approx(float(expected), abs=1e-9)
 
 
+@given(a=sizes, logit=log_odds, far=st.floats(30, 300))
+@theorem
+def test_nothing_is_left_far_from_the_mean(a: float, logit: float, far: float) -> None:
+    x, y = shares(logit)
+    b = math.exp(far) * (1 + a / float(x)) * 50
+
+    assert float(betainc(one(a), one(b), x, y)) == pytest.approx(1, abs=1e-12)
+    assert float(betainc(one(b), one(a), y, x)) < 1e-12
+
+
 def shares(logit: float) -> tuple[Tensor, Tensor]:
     return torch.sigmoid(one(logit)), torch.sigmoid(one(-logit))
 
