@@ -10,11 +10,15 @@ from model_store.schema import ModelSchema
 from model_store.vae.likelihoods import (
     BernoulliHead,
     CategoricalHead,
+    ContinuousBernoulliHead,
     DiscretizedLogisticHead,
     GaussianHead,
+    LaplaceHead,
     LikelihoodHead,
     MixedHead,
+    NegativeBinomialHead,
     PoissonHead,
+    StudentTHead,
 )
 from model_store.vae.model import VAE
 from model_store.vae.networks import DenseNetwork
@@ -25,8 +29,12 @@ _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
     schema.Bernoulli: lambda _, n: BernoulliHead(n),
     schema.Categorical: lambda s, _: CategoricalHead(s.cardinalities),
     schema.Gaussian: lambda s, n: GaussianHead(n, s.scale, s.floor),
+    schema.Laplace: lambda s, n: LaplaceHead(n, s.scale, s.floor),
+    schema.StudentT: lambda s, n: StudentTHead(n, s.scale, s.floor),
+    schema.ContinuousBernoulli: lambda _, n: ContinuousBernoulliHead(n),
     schema.DiscretizedLogistic: lambda s, _: DiscretizedLogisticHead(s.levels, s.scale),
     schema.Poisson: lambda _, n: PoissonHead(n),
+    schema.NegativeBinomial: lambda s, n: NegativeBinomialHead(n, zero_inflation=s.zero_inflation),
     schema.Mixed: lambda s, _: MixedHead(
         [(p.columns, build_head(p.likelihood, len(p.columns))) for p in s.parts]
     ),

@@ -12,9 +12,11 @@ from model_store.schema import (
     CheckpointDocument,
     Estimate,
     Gaussian,
+    Laplace,
     Likelihood,
     Mixed,
     ModelSchema,
+    StudentT,
 )
 
 
@@ -73,11 +75,11 @@ def card_table(listed: ListedVersion) -> Table:
 
 
 def likelihood_text(likelihood: Likelihood) -> str:
-    """The name, with a Gaussian's scale or a mixed table's parts."""
+    """The name, with a real law's scale or a mixed table's parts."""
     if isinstance(likelihood, Mixed):
         return f"mixed: {', '.join(sorted({part.likelihood.name for part in likelihood.parts}))}"
-    if isinstance(likelihood, Gaussian):
-        return f"gaussian, scale {likelihood.scale}"
+    if isinstance(likelihood, Gaussian | Laplace | StudentT):
+        return f"{likelihood.name}, scale {likelihood.scale}"
     return likelihood.name
 
 

@@ -22,6 +22,9 @@ Kind = Literal["real", "unit_interval", "binary", "ordinal", "pixel", "categoric
 Scale = Literal["fixed", "shared", "per_feature", "predicted"]
 """How a Gaussian's standard deviation is parametrised."""
 
+OwnScale = Literal["per_feature", "predicted"]
+"""How the scale of the other laws is: features have no unit in common, so none is shared."""
+
 MAX_FEATURES = 1_000_000
 
 Size = Annotated[int, Field(ge=1, le=MAX_FEATURES)]
@@ -84,12 +87,34 @@ class Gaussian(Frozen):
     floor: float = Field(default=math.exp(-5.0), gt=0)
 
 
+class Laplace(Frozen):
+    """Real features with heavier tails; `floor` bounds the mean absolute deviation likewise."""
+
+    name: Literal["laplace"] = "laplace"
+    scale: OwnScale = "per_feature"
+    floor: float = Field(default=math.exp(-5.0), gt=0)
+
+
+class StudentT(Frozen):
+    """Real features with outliers; `floor` bounds the scale likewise."""
+
+    name: Literal["student_t"] = "student_t"
+    scale: OwnScale = "per_feature"
+    floor: float = Field(default=math.exp(-5.0), gt=0)
+
+
+class ContinuousBernoulli(Frozen):
+    """Numbers from 0 to 1."""
+
+    name: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+
+
 class DiscretizedLogistic(Frozen):
     """Ordered integers 0 ... levels-1; one number of levels per feature."""
 
     name: Literal["discretized_logistic"] = "discretized_logistic"
     levels: Counts
-    scale: Literal["per_feature", "predicted"] = "predicted"
+    scale: OwnScale = "predicted"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -103,8 +128,24 @@ class Poisson(Frozen):
     name: Literal["poisson"] = "poisson"
 
 
+class NegativeBinomial(Frozen):
+    """Counts that vary more; with `zero_inflation`, z says how likely a zero of its own is."""
+
+    name: Literal["negative_binomial"] = "negative_binomial"
+    zero_inflation: bool = False
+
+
 PlainLikelihood = Annotated[
-    Bernoulli | Categorical | Gaussian | DiscretizedLogistic | Poisson, Field(discriminator="name")
+    Bernoulli
+    | Categorical
+    | Gaussian
+    | Laplace
+    | StudentT
+    | ContinuousBernoulli
+    | DiscretizedLogistic
+    | Poisson
+    | NegativeBinomial,
+    Field(discriminator="name"),
 ]
 
 
@@ -123,7 +164,7 @@ class Mixed(Frozen):
 
 
 Likelihood = Annotated[
-    Bernoulli | Categorical | Gaussian | DiscretizedLogistic | Poisson | Mixed,
+    PlainLikelihood | Mixed,
     Field(discriminator="name"),
 ]
 

@@ -18,11 +18,18 @@ LIKELIHOODS: dict[str, schema.Likelihood] = {
     "gaussian_fixed": schema.Gaussian(scale="fixed"),
     "gaussian_shared": schema.Gaussian(scale="shared"),
     "gaussian_predicted": schema.Gaussian(scale="predicted"),
+    "laplace": schema.Laplace(),
+    "laplace_predicted": schema.Laplace(scale="predicted"),
+    "student_t": schema.StudentT(),
+    "student_t_predicted": schema.StudentT(scale="predicted"),
+    "continuous_bernoulli": schema.ContinuousBernoulli(),
     "discretized_logistic": schema.DiscretizedLogistic(levels=(17,) * 6),
     "discretized_logistic_per_feature": schema.DiscretizedLogistic(
         levels=(2, 3, 17, 256, 4, 5), scale="per_feature"
     ),
     "poisson": schema.Poisson(),
+    "negative_binomial": schema.NegativeBinomial(),
+    "negative_binomial_inflated": schema.NegativeBinomial(zero_inflation=True),
     "mixed": schema.Mixed(
         parts=(
             schema.MixedPart(columns=(4, 0), likelihood=schema.Gaussian()),
@@ -32,6 +39,7 @@ LIKELIHOODS: dict[str, schema.Likelihood] = {
         )
     ),
 }
+REAL = ("gaussian", "laplace", "student_t")
 KINDS = tuple(LIKELIHOODS)
 
 
@@ -61,7 +69,7 @@ def small_vae(kind: str, seed: int = 0) -> VAE:
     with torch.no_grad():
         for parameter in vae.parameters():
             parameter.normal_(0, 0.5, generator=generator)
-    if kind.startswith("gaussian"):
+    if kind.startswith(REAL):
         vae.transform = AffineTransform(torch.linspace(-50, 50, 6), torch.logspace(-2, 3, 6))
     return vae.requires_grad_(requires_grad=False)
 

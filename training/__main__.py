@@ -51,6 +51,10 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     fixed_scale: Annotated[
         float | None, typer.Option(help="Its standard deviation if fixed, in data units.")
     ] = None,
+    zero_inflation: Annotated[
+        bool | None,
+        typer.Option("--zero-inflation", help="Negative binomial: zeros of two kinds."),
+    ] = None,
     binarize: Annotated[
         str | None, typer.Option(help="Grey to 0 and 1: dynamic, static or threshold.")
     ] = None,

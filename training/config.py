@@ -15,7 +15,17 @@ from model_store.schema import Frozen, Kind, Scale
 from model_store.vae.noise import MAX_SEED
 from training.errors import DataError, DataUnavailableError
 
-LikelihoodName = Literal["bernoulli", "categorical", "discretized_logistic", "gaussian", "poisson"]
+LikelihoodName = Literal[
+    "bernoulli",
+    "categorical",
+    "continuous_bernoulli",
+    "discretized_logistic",
+    "gaussian",
+    "laplace",
+    "negative_binomial",
+    "poisson",
+    "student_t",
+]
 Binarize = Literal["none", "dynamic", "static", "threshold"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 
@@ -91,6 +101,7 @@ class TrainingConfig(Frozen, populate_by_name=True):
     likelihood: LikelihoodName | None = None
     scale: Scale | None = None
     fixed_scale: float = Field(default=1.0, gt=0)  # data units; at 1 the plain squared error
+    zero_inflation: bool = False  # a second source of zeros, for negative_binomial
     binarize: Binarize = "none"
     latent_dim: int | None = Field(default=None, ge=1, le=65_536)
     hidden_sizes: Annotated[HiddenSizes | None, BeforeValidator(_parse_hidden_sizes)] = None
@@ -117,6 +128,10 @@ class TrainingConfig(Frozen, populate_by_name=True):
     def _flags_belong_together(self) -> Self:
         if self.binarize != "none" and self.likelihood != "bernoulli":
             raise ValueError("--binarize was given without --likelihood bernoulli, which it needs.")
+        if self.zero_inflation and self.likelihood != "negative_binomial":
+            raise ValueError(
+                "--zero-inflation was given without --likelihood negative_binomial, which it needs."
+            )
         if self.fixed_scale != 1.0 and self.scale != "fixed":
             raise ValueError("--fixed-scale was given without --scale fixed, which it needs.")
         if both := sorted(set(self.ignore) & set(self.kind)):

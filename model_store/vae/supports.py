@@ -34,6 +34,19 @@ class RealSupport(Support):
 
 
 @dataclass(frozen=True)
+class UnitIntervalSupport(Support):
+    """Any number from 0 to 1, the ends included."""
+
+    def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
+        """True from 0 to 1."""
+        return (x >= 0) & (x <= 1)
+
+    def describe(self, feature: int) -> str:  # noqa: ARG002 - the same for every feature
+        """What a feature takes."""
+        return "a number from 0 to 1"
+
+
+@dataclass(frozen=True)
 class IntegerSupport(Support):
     """Integers 0 ... counts[j] - 1 for feature j; without counts, any integer from 0 on."""
 

@@ -12,13 +12,13 @@ from training.data.reading import Reading, check_columns, first_cell
 from training.errors import DataError
 
 LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
-    "real": ("gaussian",),
-    "unit_interval": ("gaussian",),
+    "real": ("gaussian", "laplace", "student_t"),
+    "unit_interval": ("continuous_bernoulli", "gaussian"),
     "binary": ("bernoulli",),
     "ordinal": ("discretized_logistic", "categorical"),
     "pixel": ("discretized_logistic", "categorical"),
     "categorical": ("categorical",),
-    "count": ("poisson",),
+    "count": ("poisson", "negative_binomial"),
 }
 """What each kind may be given; the first is its default."""
 
@@ -26,10 +26,14 @@ MAX_LEVELS = 4_096
 
 _FORCED_KIND: Mapping[LikelihoodName, Kind] = {
     "gaussian": "real",
+    "laplace": "real",
+    "student_t": "real",
+    "continuous_bernoulli": "unit_interval",
     "bernoulli": "binary",
     "discretized_logistic": "ordinal",
     "categorical": "categorical",
     "poisson": "count",
+    "negative_binomial": "count",
 }
 
 

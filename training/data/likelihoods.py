@@ -1,8 +1,8 @@
 """From features to the schema's likelihood: a plain one where they agree, else one per column."""
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 from model_store import schema
 from model_store.schema import Feature
@@ -13,10 +13,17 @@ SHARED_FLOOR = math.exp(-10)
 """No one feature can pull a shared scale to zero, and small ones need it far below the largest."""
 
 
+_HAVE_A_SCALE = {"discretized_logistic", "laplace", "student_t"}
+
+
+class _OwnScale(TypedDict, total=False):
+    scale: schema.OwnScale
+
+
 def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> schema.Likelihood:
     """The likelihood of rows with these features.
 
-    `--scale` is that of the Gaussian features; where there are none, of the discretised logistic.
+    `--scale` is that of the Gaussian features; where there are none, of the others that have one.
 
     Raises:
         DataError: `--scale` was given and no feature has such a scale.
@@ -24,24 +31,35 @@ def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> sc
     columns: dict[str, list[int]] = {}
     for i, feature in enumerate(features):
         columns.setdefault(feature.likelihood, []).append(i)
-    logistic_scale = _logistic_scale(columns, config)
-    parts = []
-    for name, indices in columns.items():
-        sizes = tuple(_num_codes(features[i]) for i in indices)
-        likelihood: schema.PlainLikelihood
-        match name:
-            case "gaussian":
-                likelihood = _gaussian(config)
-            case "discretized_logistic":
-                likelihood = schema.DiscretizedLogistic(levels=sizes, scale=logistic_scale)
-            case "categorical":
-                likelihood = schema.Categorical(cardinalities=sizes)
-            case "poisson":
-                likelihood = schema.Poisson()
-            case _:
-                likelihood = schema.Bernoulli()
-        parts.append(schema.MixedPart(columns=tuple(indices), likelihood=likelihood))
+    parts = [
+        schema.MixedPart(
+            columns=tuple(indices),
+            likelihood=_plain(
+                name, tuple(_num_codes(features[i]) for i in indices), columns, config
+            ),
+        )
+        for name, indices in columns.items()
+    ]
     return parts[0].likelihood if len(parts) == 1 else schema.Mixed(parts=tuple(parts))
+
+
+def _plain(
+    name: str, sizes: tuple[int, ...], columns: dict[str, list[int]], config: TrainingConfig
+) -> schema.PlainLikelihood:
+    """The likelihood of this name, for features of these sizes."""
+    scale = _own_scale(columns, config)
+    choices: dict[str, Callable[[], schema.PlainLikelihood]] = {
+        "bernoulli": schema.Bernoulli,
+        "categorical": lambda: schema.Categorical(cardinalities=sizes),
+        "continuous_bernoulli": schema.ContinuousBernoulli,
+        "discretized_logistic": lambda: schema.DiscretizedLogistic(levels=sizes, **scale),
+        "gaussian": lambda: _gaussian(config),
+        "laplace": lambda: schema.Laplace(**scale),
+        "negative_binomial": lambda: schema.NegativeBinomial(zero_inflation=config.zero_inflation),
+        "poisson": schema.Poisson,
+        "student_t": lambda: schema.StudentT(**scale),
+    }
+    return choices[name]()
 
 
 def _gaussian(config: TrainingConfig) -> schema.Gaussian:
@@ -55,13 +73,12 @@ def _num_codes(feature: Feature) -> int:
     return len(feature.categories) if feature.categories is not None else feature.levels or 0
 
 
-def _logistic_scale(
-    columns: dict[str, list[int]], config: TrainingConfig
-) -> Literal["per_feature", "predicted"]:
+def _own_scale(columns: dict[str, list[int]], config: TrainingConfig) -> _OwnScale:
+    """The scale asked for, as a law that is not Gaussian takes it; empty for its own default."""
     if config.scale is None or "gaussian" in columns:
-        return "predicted"
-    if "discretized_logistic" in columns and config.scale in ("per_feature", "predicted"):
-        return config.scale
+        return {}
+    if not _HAVE_A_SCALE.isdisjoint(columns) and config.scale in ("per_feature", "predicted"):
+        return {"scale": config.scale}
     raise DataError(
         f"--scale {config.scale} was given and no feature has such a scale; "
         f"features with --likelihood gaussian are needed."

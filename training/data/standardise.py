@@ -9,6 +9,9 @@ from model_store.schema import Feature, Scale
 from training.data.reading import row_blocks
 from training.errors import DataError
 
+REAL_LAWS = ("gaussian", "laplace", "student_t")
+"""Likelihoods of numbers that have a unit."""
+
 
 @dataclass(frozen=True, eq=False)
 class Standardisation:
@@ -28,11 +31,12 @@ class Standardisation:
 def fit_standardisation(
     features: Sequence[Feature], train: np.ndarray, *, scale: Scale | None
 ) -> Standardisation:
-    """The constants from the training rows alone; only Gaussian features are changed.
+    """The constants from the training rows alone; only features with real laws are changed.
 
-    Each gets its own standard deviation, or with `shared` and `fixed` all get the same pooled one:
-    a single sigma in model units is then a single sigma in data units, which is what makes a linear
-    model probabilistic PCA (Tipping & Bishop, 1999).
+    Each gets its own standard deviation, or with `shared` and `fixed` all Gaussian ones get the
+    same pooled one: a single sigma in model units is then a single sigma in data units, which is
+    what makes a linear model probabilistic PCA (Tipping & Bishop, 1999). Those of `student_t` have
+    outliers, which would swell a standard deviation: their quartiles count.
 
     Args:
         features: In flat order.
@@ -49,9 +53,11 @@ def fit_standardisation(
     gaussian = np.array([feature.likelihood == "gaussian" for feature in features])
     if scale in ("shared", "fixed") and gaussian.any():
         deviation[gaussian] = _pooled(deviation[gaussian])
-    deviation[(deviation == 0) | ~gaussian] = 1.0
+    _resist_outliers(features, x, mean, deviation)
+    real = np.array([feature.likelihood in REAL_LAWS for feature in features])
+    deviation[(deviation == 0) | ~real] = 1.0
     return Standardisation(
-        shift=np.where(gaussian, mean, 0.0),
+        shift=np.where(real, mean, 0.0),
         scale=deviation,
         constant_features=tuple(features[i].name for i in np.flatnonzero(width == 0).tolist()),
     )
@@ -80,6 +86,21 @@ def _moments(x: np.ndarray, low: np.ndarray, width: np.ndarray) -> tuple[np.ndar
     for _, block in row_blocks(x):
         square += np.square((block - low) / unit - mean).sum(axis=0)
     return low + unit * mean, unit * np.sqrt(square / x.shape[0])
+
+
+def _resist_outliers(
+    features: Sequence[Feature], x: np.ndarray, mean: np.ndarray, deviation: np.ndarray
+) -> None:
+    """Medians, and quartiles as far apart as a Gaussian's, where the law is Student's t.
+
+    Where half the rows have one value the quartiles say nothing, and the deviation stays.
+    """
+    for i, feature in enumerate(features):
+        if feature.likelihood != "student_t":
+            continue
+        low, mean[i], high = np.quantile(x[:, i].astype(np.float64), [0.25, 0.5, 0.75])
+        if high > low:
+            deviation[i] = (high - low) / 1.349
 
 
 def _pooled(deviation: np.ndarray) -> float:

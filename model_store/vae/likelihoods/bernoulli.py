@@ -29,6 +29,11 @@ class BernoulliLikelihood(DiscreteLikelihood):
         # logits: in float32, log(sigmoid(l)) is already -inf at l = -104.
         return F.logsigmoid((2 * x - 1) * self.logits)
 
+    def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """P(X <= x) of each feature, in float64."""
+        none = torch.sigmoid(-self.logits.double())
+        return torch.where(x < 0, 0.0, torch.where(x < 1, none, 1.0))
+
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
         """Probability of 1."""

@@ -29,6 +29,15 @@ class CategoricalLikelihood(DiscreteLikelihood):
         chosen = self.logits.expand(*shape, -1).gather(-1, codes).squeeze(-1)
         return chosen - self.logits.logsumexp(dim=-1)
 
+    def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """P(X <= x) in the order of the codes, in float64."""
+        cumulative = self.logits.double().softmax(dim=-1).cumsum(dim=-1)
+        cumulative = torch.cat([torch.zeros_like(cumulative[..., :1]), cumulative], dim=-1)
+        shape = torch.broadcast_shapes(x.shape, self.logits.shape[:-1])
+        reached = (x.floor() + 1).clamp(0, self.logits.shape[-1]).long().expand(shape)
+        chosen = cumulative.expand(*shape, -1).gather(-1, reached.unsqueeze(-1)).squeeze(-1)
+        return chosen.clamp(max=1)
+
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
         """The most probable code."""

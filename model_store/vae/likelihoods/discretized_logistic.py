@@ -49,6 +49,13 @@ class DiscretizedLogisticLikelihood(DiscreteLikelihood):
         inner = (x > 0) & (x < top)
         return to_upper + to_lower + torch.where(inner, both, 0.0)
 
+    def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """P(X <= x) of each feature, in float64."""
+        x, top = x.double().floor(), self.levels.double() - 1
+        upper = (2 * x + 1) / top - 1  # the cell's upper edge
+        inside = torch.sigmoid((upper - self.loc.double()) * torch.exp(-self.log_scale.double()))
+        return torch.where(x < 0, 0.0, torch.where(x < top, inside, 1.0))
+
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
         """The mean level, sum over k >= 1 of P(x >= k)."""

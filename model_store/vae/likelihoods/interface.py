@@ -28,6 +28,10 @@ class Likelihood(ABC):
         `x` must lie in the support, which the model checks once for all samples.
         """
 
+    @abstractmethod
+    def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """P(X <= x) of each feature in float64, at any number x: 0 below the support, 1 above."""
+
     @property
     @abstractmethod
     def center(self) -> Float[Tensor, "*batch features"]:

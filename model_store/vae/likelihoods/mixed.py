@@ -28,6 +28,10 @@ class MixedLikelihood(Likelihood):
         """Log-density or log-probability of each feature, in nats."""
         return self._gather(lambda columns, part: part.log_prob(x[..., columns]))
 
+    def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """P(X <= x) of each feature, in float64."""
+        return self._gather(lambda columns, part: part.cdf(x[..., columns]))
+
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
         """Means, and most probable codes of unordered features."""

@@ -28,6 +28,13 @@ class PoissonLikelihood(DiscreteLikelihood):
         x, log_rate = x.double(), self.log_rate.double()
         return x * log_rate - log_rate.exp() - torch.lgamma(x + 1)
 
+    def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """P(X <= x) of each feature, in float64."""
+        count: Tensor
+        count, rate = torch.broadcast_tensors(x.double().floor(), self.log_rate.double().exp())
+        inside: Tensor = torch.special.gammaincc(count.clamp(min=0) + 1, rate)
+        return inside.masked_fill(count < 0, 0.0)
+
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
         """Expected counts."""

@@ -20,10 +20,14 @@ from model_store.header import (
 from model_store.references import MAX_VERSION
 from model_store.strict_json import MAX_DEPTH, MAX_KEYS
 from model_store.vae.estimators import estimate_elbo
+from model_store.vae.likelihoods.continuous_bernoulli import LOGIT_LIMIT
 from model_store.vae.likelihoods.discretized_logistic import LOG_SCALE_RANGE
+from model_store.vae.likelihoods.negative_binomial import LOG_DISPERSION_RANGE
 from model_store.vae.likelihoods.poisson import LOG_RATE_RANGE
+from model_store.vae.likelihoods.student_t import DF_LIMIT
 from model_store.vae.posteriors import LOG_VARIANCE_RANGE
 from tests.builders import small_checkpoint
+from tests.models import KINDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "checkpoint-format.md").read_text()
 
@@ -121,6 +125,9 @@ def test_the_page_says_how_the_code_names_its_metadata() -> None:
         f"from 1 to {MAX_VERSION:,}",
         f"clamped to [{LOG_VARIANCE_RANGE[0]:g}, {LOG_VARIANCE_RANGE[1]:g}]",
         f"clamped to [{LOG_RATE_RANGE[0]:g}, {LOG_RATE_RANGE[1]:g}]",
+        f"{DF_LIMIT:g}^sigmoid(`raw_df`)",
+        f"l = {LOGIT_LIMIT:g} tanh(r / {LOGIT_LIMIT:g})",
+        f"clamped to [e^{LOG_DISPERSION_RANGE[0]:g}, e^{LOG_DISPERSION_RANGE[1]:g}]",
         f"clamped to [{LOG_SCALE_RANGE[0]:g}, {LOG_SCALE_RANGE[1]:g}]",
     ],
 )
@@ -136,8 +143,9 @@ def _keys(value: object) -> set[str]:
     return set()
 
 
-def test_the_page_names_every_field_of_a_description() -> None:
-    document = small_checkpoint("mixed").document.model_dump(mode="json")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_names_every_field_of_a_description(kind: str) -> None:
+    document = small_checkpoint(kind).document.model_dump(mode="json")
     free = {"training", "libraries"}
 
     fields = _keys({name: part for name, part in document.items() if name not in free})
@@ -145,8 +153,9 @@ def test_the_page_names_every_field_of_a_description() -> None:
     assert [field for field in sorted(fields | free) if f"`{field}`" not in PAGE] == []
 
 
-def test_the_page_explains_every_tensor() -> None:
-    content = small_checkpoint("mixed").to_bytes()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_explains_every_tensor(kind: str) -> None:
+    content = small_checkpoint(kind).to_bytes()
     header = json.loads(content[8 : data_start(content)])
 
     last_words = {name.split(".")[-1] for name in header if name != "__metadata__"}

@@ -92,6 +92,10 @@ def test_flags_are_written_as_people_write_them(field: str, text: object, value:
             {"binarize": "static"},
             "--binarize was given without --likelihood bernoulli, which it needs.",
         ),
+        (
+            {"zero_inflation": True, "likelihood": "poisson"},
+            "--zero-inflation was given without --likelihood negative_binomial, which it needs.",
+        ),
         ({"fixed_scale": 2.0}, "--fixed-scale was given without --scale fixed, which it needs."),
         (
             {"ignore": "a", "kind": "a=real"},

@@ -96,14 +96,24 @@ def test_flat_bytes_are_pixels(tmp_path: Path) -> None:
     assert set(kinds_of(load(npy_file(tmp_path / "t.npy", array)))) == {"pixel"}
 
 
+def test_grey_from_zero_to_one_is_continuous_bernoulli(tmp_path: Path) -> None:
+    images = npy_file(tmp_path / "t.npy", grey_images() / 255)
+
+    assert {feature.likelihood for feature in load(images).features} == {"continuous_bernoulli"}
+
+
 @pytest.mark.parametrize(
     ("likelihood", "kind"),
     [
         ("gaussian", "real"),
+        ("laplace", "real"),
+        ("student_t", "real"),
+        ("continuous_bernoulli", "unit_interval"),
         ("bernoulli", "binary"),
         ("discretized_logistic", "ordinal"),
         ("categorical", "categorical"),
         ("poisson", "count"),
+        ("negative_binomial", "count"),
     ],
 )
 def test_a_forced_likelihood_changes_the_kind(tmp_path: Path, likelihood: str, kind: str) -> None:

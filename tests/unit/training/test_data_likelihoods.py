@@ -10,9 +10,12 @@ from training.data import choose_likelihood
 from training.errors import DataError
 
 REAL = Feature(name="a", kind="real", likelihood="gaussian")
+HEAVY = Feature(name="f", kind="real", likelihood="laplace")
+SHARE = Feature(name="g", kind="unit_interval", likelihood="continuous_bernoulli")
 BINARY = Feature(name="b", kind="binary", likelihood="bernoulli")
 MARK = Feature(name="c", kind="ordinal", likelihood="discretized_logistic", levels=6)
 CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y", "z"))
+BURSTS = Feature(name="i", kind="count", likelihood="negative_binomial")
 VISITS = Feature(name="e", kind="count", likelihood="poisson")
 
 
@@ -20,10 +23,14 @@ VISITS = Feature(name="e", kind="count", likelihood="poisson")
     ("feature", "likelihood"),
     [
         (REAL, schema.Gaussian(scale="per_feature")),
+        (HEAVY, schema.Laplace()),
+        (HEAVY.model_copy(update={"likelihood": "student_t"}), schema.StudentT()),
+        (SHARE, schema.ContinuousBernoulli()),
         (BINARY, schema.Bernoulli()),
         (MARK, schema.DiscretizedLogistic(levels=(6, 6))),
         (CITY, schema.Categorical(cardinalities=(3, 3))),
         (VISITS, schema.Poisson()),
+        (BURSTS, schema.NegativeBinomial()),
     ],
 )
 def test_equal_features_have_a_plain_likelihood(
@@ -56,6 +63,19 @@ def test_without_gaussian_features_the_scale_is_the_logistics() -> None:
     likelihood = choose_likelihood([MARK], config_for("iris", scale="per_feature"))
 
     assert likelihood == schema.DiscretizedLogistic(levels=(6,), scale="per_feature")
+
+
+def test_a_laplace_law_takes_the_scale_it_can_have() -> None:
+    likelihood = choose_likelihood([HEAVY, MARK], config_for("iris", scale="predicted"))
+
+    assert isinstance(likelihood, schema.Mixed)
+    assert likelihood.parts[0].likelihood == schema.Laplace(scale="predicted")
+
+
+def test_zeros_are_inflated_when_asked() -> None:
+    config = config_for("iris", likelihood="negative_binomial", zero_inflation=True)
+
+    assert choose_likelihood([BURSTS], config) == schema.NegativeBinomial(zero_inflation=True)
 
 
 def test_a_scale_of_nothing_is_refused() -> None:

@@ -11,6 +11,9 @@ REAL = Feature(name="a", kind="real", likelihood="gaussian")
 CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y"))
 
 
+HEAVY = Feature(name="h", kind="real", likelihood="laplace")
+
+
 def fit(x: np.ndarray, scale: Scale | None = None) -> Standardisation:
     return fit_standardisation([REAL] * x.shape[1], x, scale=scale)
 
@@ -40,6 +43,35 @@ def test_discrete_features_stay_as_they_are() -> None:
 
     assert fitted.shift.tolist() == [0, 20]
     assert fitted.scale.tolist() == [1, 10]
+
+
+def test_one_sigma_for_gaussians_leaves_other_laws_their_own() -> None:
+    x = np.array([[0.0, 10.0], [2.0, 30.0]])
+
+    fitted = fit_standardisation([REAL, HEAVY], x, scale="shared")
+
+    assert fitted.shift.tolist() == [1, 20]
+    assert fitted.scale.tolist() == [1, 10]
+
+
+def test_outliers_do_not_move_the_units_of_students_t() -> None:
+    x = np.random.default_rng(0).normal(3, 2, (1_000, 1))
+    x[:10] = 1e9
+    outlying = HEAVY.model_copy(update={"likelihood": "student_t"})
+
+    fitted = fit_standardisation([outlying], x, scale=None)
+
+    assert fitted.shift[0] == pytest.approx(3, abs=0.2)
+    assert fitted.scale[0] == pytest.approx(2, rel=0.1)
+
+
+def test_a_value_of_most_rows_leaves_students_t_the_deviation() -> None:
+    x = np.array([[0.0]] * 9 + [[10.0]])
+    outlying = HEAVY.model_copy(update={"likelihood": "student_t"})
+
+    fitted = fit_standardisation([outlying], x, scale=None)
+
+    assert (fitted.shift[0], fitted.scale[0]) == pytest.approx((0, x.std()))
 
 
 def test_a_constant_feature_is_named_and_keeps_its_unit() -> None:

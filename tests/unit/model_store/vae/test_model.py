@@ -12,6 +12,7 @@ OUTSIDE = {
     "bernoulli": (0.5, "0 or 1"),
     "categorical": (2.0, "0 or 1"),
     "gaussian": (float("nan"), "a finite number"),
+    "continuous_bernoulli": (1.5, "a number from 0 to 1"),
     "discretized_logistic": (17.0, "an integer from 0 to 16"),
     "poisson": (-1.0, "an integer of at least 0"),
     "mixed": (float("inf"), "a finite number"),
