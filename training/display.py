@@ -108,12 +108,12 @@ def warnings_of(document: CheckpointDocument) -> list[str]:
     if constant:
         found.append(
             f"{_names(constant)} never changes in the training rows, so it tells nothing; "
-            "a scale it has is held up by its floor."
+            "where it has a density, a floor bounds it."
         )
     if floored:
         found.append(
-            f"{_names(floored)} is reproduced so closely that its scale stands on the floor; its "
-            "density is a lower bound of what would fit."
+            f"{_names(floored)} is reproduced so closely that a floor bounds its density, which is "
+            "a lower bound of what would fit."
         )
     if document.evaluation.active_units == 0:
         found.append(

@@ -47,6 +47,7 @@ class Noise:
         bits.advance(start * blocks)
         words = bits.random_raw((stop - start) * blocks * _WORDS_PER_BLOCK)
         words = words.reshape(stop - start, blocks * _WORDS_PER_BLOCK)[:, :width]
-        # Centres of 2**53 equal cells: never 0 or 1, so every quantile function stays finite.
-        uniforms: np.ndarray = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        # Centres of 2**52 equal cells, each exact in float64: never 0 or 1, so every quantile
+        # function stays finite. With one bit more the last centre would round to 1.
+        uniforms: np.ndarray = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
         return uniforms

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -131,3 +132,24 @@ def test_generation_in_blocks_changes_nothing(kind: str, monkeypatch: pytest.Mon
     close(interpolate(vae, x, x.flip(0), steps=3).outputs, path.outputs)
     again = sample(vae, num_samples=13, seed=4, temperature=1.0, observation_noise=True)
     close(again.samples, drawn.samples)
+
+
+def test_noise_never_reaches_the_ends_of_the_unit_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Extremes:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def advance(self, _: int) -> None:
+            pass
+
+        def random_raw(self, size: int) -> np.ndarray:
+            return np.resize(np.array([0, 2**64 - 1], dtype=np.uint64), size)
+
+    monkeypatch.setattr(np.random, "Philox", Extremes)
+
+    uniforms = Noise(0).uniform(0, 1, 4)
+
+    assert ((uniforms > 0) & (uniforms < 1)).all()
+    assert Noise(0).normal(0, 1, 4).isfinite().all()
