@@ -54,6 +54,8 @@ def naive_serving(root: Path, port: int) -> Iterator[Server]:
 @contextmanager
 def _running(arguments: Sequence[str], port: int) -> Iterator[Server]:
     """The process from when it answers until it has ended; torch sees one core and takes it."""
+    if _is_ready(port):
+        raise RuntimeError(f"Something answers on port {port} already; it must be free.")
     pinned = ["taskset", "--cpu-list", str(SERVER_CORE), sys.executable, *arguments]
     with subprocess.Popen(pinned, stdout=subprocess.DEVNULL) as process:
         try:
