@@ -19,7 +19,7 @@ import torch
 from model_store.schema import Estimate
 from training.choices import threads
 from training.config import TrainingConfig
-from training.data import Split, split_rows
+from training.data import Split, split_for
 from training.run import Run
 
 LEVELS = 17
@@ -44,14 +44,7 @@ def _row(seed: int, store: Path) -> str:
         pass
     seconds = time.perf_counter() - start
     evaluation = run.publish().document.evaluation
-    config = run.config
-    split = split_rows(
-        run.dataset,
-        validation_fraction=config.validation_fraction,
-        test_fraction=config.test_fraction,
-        seed=seed,
-    )
-    baseline = _independent_pixels(split)
+    baseline = _independent_pixels(split_for(run.dataset, run.config))
     return (
         f"{seed:>4}  {_show(baseline):>18}  {_show(evaluation.elbo):>15}  "
         f"{_show(evaluation.log_likelihood):>15}  {seconds:7.1f}"

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from app.client import VaeClient
 from training.config import TrainingConfig
-from training.data import load_dataset, split_rows
+from training.data import load_dataset, split_for
 
 COLUMNS, SAMPLE_ROWS, PIXEL, GAP, LABEL, TOP_LEVEL = 12, 3, 6, 4, 130, 16
 
@@ -34,12 +34,7 @@ def main() -> None:
 
 def _held_out() -> np.ndarray:
     config = TrainingConfig(source="digits")
-    split = split_rows(
-        load_dataset(config),
-        validation_fraction=config.validation_fraction,
-        test_fraction=config.test_fraction,
-        seed=config.seed,
-    )
+    split = split_for(load_dataset(config), config)
     return split.test
 
 

@@ -22,7 +22,7 @@ from training.data import (
     choose_likelihood,
     fit_standardisation,
     load_dataset,
-    split_rows,
+    split_for,
 )
 from training.data.binarize import Stream, draw_pixels
 from training.errors import DataError
@@ -60,12 +60,7 @@ class Run:
         self.dataset: Dataset = load_dataset(config)
         self.name = config.name or self.dataset.default_name
         self._store.check_writable(self.name)
-        split = split_rows(
-            self.dataset,
-            validation_fraction=config.validation_fraction,
-            test_fraction=config.test_fraction,
-            seed=config.seed,
-        )
+        split = split_for(self.dataset, config)
         self.config = complete(
             config, rows=split.train.shape[0], num_features=len(self.dataset.features)
         )

@@ -3,7 +3,7 @@
 from training.data.dataset import Dataset
 from training.data.likelihoods import choose_likelihood
 from training.data.load import load_dataset
-from training.data.split import Split, split_rows
+from training.data.split import Split, split_for, split_rows
 from training.data.standardise import Standardisation, fit_standardisation
 from training.data.summary import FeatureSummary, summarise_features
 
@@ -15,6 +15,7 @@ __all__ = [
     "choose_likelihood",
     "fit_standardisation",
     "load_dataset",
+    "split_for",
     "split_rows",
     "summarise_features",
 ]

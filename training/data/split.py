@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.config import TrainingConfig
 from training.data.binarize import Stream, draw_pixels
 from training.data.dataset import Dataset
 from training.errors import DataError
@@ -22,6 +23,20 @@ class Split:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+
+def split_for(dataset: Dataset, config: TrainingConfig) -> Split:
+    """The split that a run with this config trains, selects and is evaluated on.
+
+    Raises:
+        DataError: too few rows are left to train on.
+    """
+    return split_rows(
+        dataset,
+        validation_fraction=config.validation_fraction,
+        test_fraction=config.test_fraction,
+        seed=config.seed,
+    )
 
 
 def split_rows(

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA, FactorAnalysis
 from model_store.store import FolderStore
 from model_store.vae.estimators import estimate_log_likelihood
 from training.config import TrainingConfig
-from training.data import load_dataset, split_rows
+from training.data import load_dataset, split_for
 from training.run import Run
 
 
@@ -47,9 +47,7 @@ def test_held_out_rows_score_as_in_scikit_learn(
         pass
     run.publish()
 
-    split = split_rows(
-        load_dataset(config), validation_fraction=0.1, test_fraction=0.2, seed=config.seed
-    )
+    split = split_for(load_dataset(config), config)
     vae = FolderStore(tmp_path / "store").read("linear", 1).build()
     x = torch.from_numpy(split.test)
     ours = estimate_log_likelihood(vae, x, num_samples=500, seed=0).log_likelihood.numpy()
