@@ -91,6 +91,10 @@ class LikelihoodHead(nn.Module, ABC):
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """What the encoder sees of a row in model units: codes become one-hot, levels [-1, 1]."""
 
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """For each of `embed`'s inputs, whether the feature that it speaks of is observed."""
+        return observed
+
     @abstractmethod
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> Likelihood:
         """The likelihood these decoder outputs stand for, in model units."""

@@ -117,6 +117,10 @@ class MixedHead(LikelihoodHead):
         """The parts' embeddings side by side."""
         return torch.cat([head.embed(y[:, list(c)]) for c, head in self._parts()], dim=-1)
 
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """Each part's own, side by side."""
+        return torch.cat([head.widen(observed[:, list(c)]) for c, head in self._parts()], dim=-1)
+
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> MixedLikelihood:
         """Each head reads its own slice of the outputs."""
         slices = outputs.split([head.output_width for _, head in self._parts()], dim=-1)
