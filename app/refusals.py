@@ -35,5 +35,6 @@ def _field_of(error: SupportError, arrays: Mapping[str, Tensor]) -> str:
     return next(
         name
         for name, rows in arrays.items()
-        if float(rows.flatten(1)[error.row, error.feature]) == error.value
+        # repr, for NaN does not equal itself.
+        if repr(float(rows.flatten(1)[error.row, error.feature])) == repr(error.value)
     )

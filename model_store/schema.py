@@ -178,7 +178,10 @@ class Network(Frozen):
 
 
 class ModelSchema(Frozen):
-    """Everything but the weights: what `build` needs to make the same VAE again."""
+    """Everything but the weights: what `build` needs to make the same VAE again.
+
+    With `encoder_sees_mask` the encoder takes one more input per feature: 1 if it is there.
+    """
 
     event_shape: tuple[Size, ...] = Field(min_length=1, max_length=4, fail_fast=True)
     latent_dim: Annotated[int, Field(ge=1, le=65_536)]
@@ -188,6 +191,7 @@ class ModelSchema(Frozen):
     decoder: Network = Network()
     prior: Literal["standard_normal"] = "standard_normal"
     posterior: Literal["diagonal"] = "diagonal"
+    encoder_sees_mask: bool = False
 
     @property
     def num_features(self) -> int:

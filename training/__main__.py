@@ -82,6 +82,9 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     input_dropout: Annotated[
         float | None, typer.Option(help="Share of its input hidden from the encoder.")
     ] = None,
+    missing_rate: Annotated[
+        float | None, typer.Option(help="Share of values hidden, to learn to answer for gaps.")
+    ] = None,
     max_grad_norm: Annotated[float | None, typer.Option(help="Longer gradients are cut.")] = None,
     ema_decay: Annotated[float | None, typer.Option(help="Of the weight average.")] = None,
     patience_fraction: Annotated[

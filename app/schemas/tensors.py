@@ -79,8 +79,10 @@ class Question(BaseModel):
     @classmethod
     def rows(cls, model: LoadedModel) -> Mapping[str, Row]:
         """What one row of each of its tensors is for this model."""
+        row = Row(model.event_shape, may_have_gaps=True)
+        latents = Row((model.vae.latent_dim,))
         return {
-            name: Row(model.event_shape if axes.names[-1] == EVENT else (model.vae.latent_dim,))
+            name: row if axes.names[-1] == EVENT else latents
             for name, axes in _axes_of(cls).items()
         }
 

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import simdjson
@@ -19,10 +19,12 @@ class Row:
     Args:
         shape: Its axes, at least one.
         taker: Who wants it so, as the subject of a sentence.
+        may_have_gaps: Whether a value may be missing.
     """
 
     shape: tuple[int, ...]
     taker: str = "this model"
+    may_have_gaps: bool = False
 
     def __str__(self) -> str:
         count = math.prod(self.shape)
@@ -64,11 +66,12 @@ def kind_of(value: object) -> str:
 def _refuse_unless_row(place: str, values: object, row: Row) -> None:
     if not isinstance(values, _ARRAYS):
         raise _refusal(place, f"is {kind_of(values)}; {row.taker} takes rows of {row}")
-    if _is_row(values, row.shape):
+    is_cell = _is_number_or_gap if row.may_have_gaps else _is_number
+    if _is_row(values, row.shape, is_cell):
         return
     count = 0
     for inner, value in _leaves(place, values, len(row.shape)):
-        if not _is_number(value):
+        if not is_cell(value):
             raise _refusal(inner, _why_not_a_number(value))
         count += 1
     if count != math.prod(row.shape):
@@ -78,12 +81,12 @@ def _refuse_unless_row(place: str, values: object, row: Row) -> None:
     )
 
 
-def _is_row(value: object, shape: tuple[int, ...]) -> bool:
+def _is_row(value: object, shape: tuple[int, ...], is_cell: Callable[[object], bool]) -> bool:
     if not isinstance(value, _ARRAYS) or len(value) != shape[0]:
         return False
     if len(shape) == 1:
-        return all(_is_number(inner) for inner in value)
-    return all(_is_row(inner, shape[1:]) for inner in value)
+        return all(is_cell(inner) for inner in value)
+    return all(_is_row(inner, shape[1:], is_cell) for inner in value)
 
 
 def _leaves(place: str, value: object, depth: int) -> Iterator[tuple[str, object]]:
@@ -100,9 +103,13 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
 
 
+def _is_number_or_gap(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
 def _why_not_a_number(value: object) -> str:
     if value is None:
-        return "is null; needed a number, missing values are not taken"
+        return "is null; needed a number, for no value of this field may be missing"
     if type(value) in (int, float):
         return "is beyond the range of 64-bit floats; needed a finite number"
     return f"is {kind_of(value)}; needed a number"

@@ -1,13 +1,13 @@
 """JSON bodies <-> tensors.
 
 Arrays go from the text straight into a float64 buffer through a SIMD parser; no number becomes a
-Python object. What that path will not take is looked at again, slowly, to say what is wrong with it
-or to find that it is right after all.
+Python object, and null is NaN where a value may be missing. What that path will not take is looked
+at again, slowly, to say what is wrong with it or to find that it is right after all.
 """
 
 import json
-import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Never
 
 import numpy as np
@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from app.errors import NotJsonError, Refusal, RefusedBodyError
-from app.wire.diagnosis import Row, kind_of, refuse_unless_rows
+from app.wire.arrays import Arrays, read_array_slowly, read_arrays, read_arrays_with_gaps
+from app.wire.diagnosis import Row, kind_of
 from app.wire.undefined import may_be_undefined
 from model_store.errors import OutOfRangeError
 
@@ -26,8 +27,6 @@ MEDIA_TYPE = "application/json"
 
 # What the slow parser may take in memory: beyond it a body is refused without a closer look.
 _DIAGNOSIS_BYTES = 32 * 2**20
-
-_Shape = tuple[int, ...]
 
 
 def decode(
@@ -44,18 +43,14 @@ def decode(
         NotJsonError: the body is not JSON.
         RefusedBodyError: it is no object, names a field twice, or a tensor is not one.
     """
-    document = _parse(content)
-    if not isinstance(document, simdjson.Object | dict):
-        raise RefusedBodyError(
-            Refusal("body", f"The body is {kind_of(document)}; needed an object.")
-        )
-    names = list(document)
-    if len(set(names)) < len(names):
-        raise RefusedBodyError(Refusal("body", "The body names a field twice; needed it once."))
-    tensors = _tensors(content, {name: document[name] for name in names if name in rows}, rows)
-    plain = (name for name in names if name not in tensors)
-    fields = {name: _plain(document[name]) if name in others else None for name in plain}
-    return {**fields, **tensors}
+    body = _look(content, rows, others)
+    names, arrays = body.tensors, body.arrays
+    if arrays is None and not body.odd:
+        arrays = read_arrays_with_gaps(content, names, rows, body.nulls)
+    if arrays is None:
+        document = _parse(content)
+        arrays = {name: read_array_slowly(name, document[name], rows[name]) for name in names}
+    return {**body.plain, **{name: torch.from_numpy(array) for name, array in arrays.items()}}
 
 
 def encode(answer: BaseModel) -> bytes:
@@ -96,51 +91,44 @@ def _finite(values: np.ndarray, name: str) -> np.ndarray:
     return np.ascontiguousarray(values)
 
 
-def _tensors(
-    content: bytes, values: Mapping[str, Any], rows: Mapping[str, Row]
-) -> dict[str, Tensor]:
-    arrays = {name: _quickly(value, rows[name].shape) for name, value in values.items()}
-    found = {name: array for name, array in arrays.items() if array is not None}
-    # Flattening hides arrays in the place of numbers: [[1, [2, 3], []]] passes for [[1, 2, 3]].
-    # Every array opens one bracket, so no more brackets than expected means no such arrays.
-    expected = sum(_brackets(array) for array in found.values())
-    if len(found) < len(arrays) or content.count(b"[") != expected:
-        found = {name: _slowly(name, value, rows[name]) for name, value in values.items()}
-    return {name: torch.from_numpy(array) for name, array in found.items()}
+@dataclass(frozen=True)
+class _Look:
+    """What a first look at a body finds; the parsed body itself, which is large, is let go.
+
+    Args:
+        plain: The values of the fields that are no tensors.
+        tensors: The names of those that are.
+        arrays: Their arrays, if they are right and without gaps.
+        nulls: How many of the plain values that were read are null.
+        odd: Whether only the slow parser takes the body.
+    """
+
+    plain: dict[str, object]
+    tensors: list[str]
+    arrays: Arrays | None
+    nulls: int
+    odd: bool
 
 
-def _quickly(value: object, shape: _Shape) -> np.ndarray | None:
-    """The array, if nothing is wrong with it but what `_tensors` finds."""
-    if not isinstance(value, simdjson.Array) or len(value) == 0 or not _fits(value, shape):
-        return None
-    try:
-        flat = np.frombuffer(value.as_buffer(of_type="d"))
-    except TypeError:  # null, a string, a boolean or an object among the numbers
-        return None
-    return flat.reshape(-1, *shape) if flat.size == len(value) * int(np.prod(shape)) else None
-
-
-def _fits(rows: Any, shape: _Shape) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether each row is an array as long as it should be, down to the last axis but numbers."""
-    length, inner = shape[0], shape[1:]
-    for row in rows:
-        if not isinstance(row, simdjson.Array) or len(row) != length:
-            return False
-        if inner and not _fits(row, inner):
-            return False
-    return True
-
-
-def _slowly(name: str, value: Any, row: Row) -> np.ndarray:  # noqa: ANN401 - any JSON value
-    refuse_unless_rows(name, value, row)
-    if isinstance(value, simdjson.Array):
-        return np.frombuffer(value.as_buffer(of_type="d")).reshape(-1, *row.shape)
-    return np.array(value, dtype=np.float64)
-
-
-def _brackets(array: np.ndarray) -> int:
-    """How many brackets the array opens when it is written down."""
-    return sum(math.prod(array.shape[:axis]) for axis in range(array.ndim))
+def _look(content: bytes, rows: Mapping[str, Row], others: Collection[str]) -> _Look:
+    document = _parse(content)
+    if not isinstance(document, simdjson.Object | dict):
+        raise RefusedBodyError(
+            Refusal("body", f"The body is {kind_of(document)}; needed an object.")
+        )
+    names = list(document)
+    if len(set(names)) < len(names):
+        raise RefusedBodyError(Refusal("body", "The body names a field twice; needed it once."))
+    tensors = [name for name in names if name in rows]
+    # The values of fields that are not known are not read.
+    plain = {n: _plain(document[n]) if n in others else None for n in names if n not in rows}
+    return _Look(
+        plain=plain,
+        tensors=tensors,
+        arrays=read_arrays(content, {name: document[name] for name in tensors}, rows),
+        nulls=sum(value is None for name, value in plain.items() if name in others),
+        odd=isinstance(document, dict),
+    )
 
 
 def _plain(value: object) -> object:
@@ -153,7 +141,7 @@ def _plain(value: object) -> object:
     return {} if isinstance(value, simdjson.Object) else value
 
 
-def _parse(content: bytes) -> object:
+def _parse(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
     try:
         # A new parser each time: a parser keeps the memory of the largest body it has seen.
         return simdjson.Parser().parse(content)
@@ -161,7 +149,7 @@ def _parse(content: bytes) -> object:
         return _parse_slowly(content)
 
 
-def _parse_slowly(content: bytes) -> object:
+def _parse_slowly(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The document, if it is JSON after all: with numbers beyond 64 bits, say."""
     try:
         text = content.decode()

@@ -49,18 +49,48 @@ def betainc(
     By a continued fraction on the side of the mean where it is fast (DiDonato & Morris, 1992,
     "Algorithm 708", equation 9). Small values keep their digits relative to themselves.
     """
+    a, b, x, y, above = _below_the_mean(a, b, x, y)
+    kernel = torch.exp(_log_kernel(a, b, x, y))
+    # Where nothing is left of the tail the fraction may overflow, so it gets a harmless one.
+    gone = (kernel == 0) | (x == 0)
+    tail = (kernel / _fraction_but(gone, a, b, x, y)).masked_fill(gone, 0.0)
+    return torch.where(above, 1 - tail, tail).clamp(0, 1)
+
+
+def log_betainc(
+    a: Float[Tensor, "*#batch"],
+    b: Float[Tensor, "*#batch"],
+    x: Float[Tensor, "*#batch"],
+    y: Float[Tensor, "*#batch"],
+) -> Float[Tensor, "*batch"]:
+    """Log I_x(a, b), also where I_x(a, b) itself is too small for a float64; y = 1 - x."""
+    a, b, x, y, above = _below_the_mean(a, b, x, y)
+    log_kernel, gone = _log_kernel(a, b, x, y), x == 0
+    log_tail = log_kernel - _fraction_but(gone, a, b, x, y).log()
+    log_tail = log_tail.masked_fill(gone, -torch.inf).clamp(max=0)
+    return torch.where(above, torch.log1p(-log_tail.exp()), log_tail)
+
+
+def _below_the_mean(
+    a: Tensor, b: Tensor, x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The arguments in float64, those of I_y(b, a) = 1 - I_x(a, b) where x is above the mean."""
     a, b, x, y = torch.broadcast_tensors(a.double(), b.double(), x.double(), y.double())
     above = (b + 1) * x > (a + 1) * y
     a, b = torch.where(above, b, a), torch.where(above, a, b)
     x, y = torch.where(above, y, x), torch.where(above, x, y)
+    return a, b, x, y, above
+
+
+def _log_kernel(a: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Tensor:
     smallest = torch.finfo(torch.float64).tiny
-    kernel = torch.exp(log_beta_kernel(a, b, x.clamp(min=smallest), y.clamp(min=smallest)))
-    # Where nothing is left of the tail the fraction may overflow, so it gets a harmless one.
-    gone = (kernel == 0) | (x == 0)
+    return log_beta_kernel(a, b, x.clamp(min=smallest), y.clamp(min=smallest))
+
+
+def _fraction_but(gone: Tensor, a: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The fraction, of harmless arguments in these places."""
     a, b = a.masked_fill(gone, 1.0), b.masked_fill(gone, 1.0)
-    x, y = x.masked_fill(gone, 0.5), y.masked_fill(gone, 0.5)
-    tail = (kernel / _beta_fraction(a, b, x, y)).masked_fill(gone, 0.0)
-    return torch.where(above, 1 - tail, tail).clamp(0, 1)
+    return _beta_fraction(a, b, x.masked_fill(gone, 0.5), y.masked_fill(gone, 0.5))
 
 
 def _beta_fraction(a: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Tensor:

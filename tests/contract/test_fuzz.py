@@ -21,7 +21,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=12,
 )
-numbers = st.sampled_from([0, 1, -1, 0.5, 3, 1e30, -1e308, 5e-324])
+numbers = st.sampled_from([0, 1, -1, 0.5, 3, 1e30, -1e308, 5e-324, None])
 rows = st.lists(st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=2, max_size=2))
 bodies = st.dictionaries(st.sampled_from(FIELDS), values | rows | st.integers(0, 20), max_size=5)
 

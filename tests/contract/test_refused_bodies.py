@@ -66,7 +66,6 @@ def test_json_that_is_no_object_is_422(service: Service, body: bytes) -> None:
         (b"[[[0,0,0,0],[0,0]]]", "inputs[0]"),
         (b"[%s,[[0,0,0],[0,[0,0],[]]]]" % ROW, "inputs[1][1][1]"),
         (b"[[[[0],[0],[0]],[[0],[0],[0]]]]", "inputs[0][0][0]"),
-        (b"[[[0,0,0],[0,null,0]]]", "inputs[0][1][1]"),
         (b'[[[0,0,0],[0,"0",0]]]', "inputs[0][1][1]"),
         (b"[[[0,0,0],[0,false,0]]]", "inputs[0][1][1]"),
         (b"[[[0,0,0],[0,{},0]]]", "inputs[0][1][1]"),
@@ -170,6 +169,12 @@ def test_a_missing_field_is_refused_by_name(service: Service) -> None:
 @pytest.mark.parametrize("body", [b'{"seed":1,"seed":2}', b'{"seed":1,"seed":1e999}'])
 def test_a_field_named_twice_is_refused(service: Service, body: bytes) -> None:
     assert places(refused(service.post(ELBO, body), 422)) == ["body"]
+
+
+def test_a_latent_cannot_be_missing(service: Service) -> None:
+    response = service.post("/v1/models/gaussian/decode", {"latents": [[0, None, 0]]})
+
+    assert places(refused(response, 422)) == ["latents[0][1]"]
 
 
 def test_two_lists_of_rows_must_be_as_long(service: Service) -> None:

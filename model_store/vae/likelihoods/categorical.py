@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
@@ -80,6 +80,11 @@ class CategoricalHead(LikelihoodHead):
         """One-hot codes side by side."""
         positions = y.long() + self._starts().to(y.device)
         return y.new_zeros(y.shape[0], self.input_width).scatter_(1, positions, 1.0)
+
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """Each feature's answer for all of its categories."""
+        counts = torch.tensor(self.cardinalities, device=observed.device)
+        return observed.repeat_interleave(counts, dim=-1)
 
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> CategoricalLikelihood:
         """Outputs are logits, the features' own side by side."""

@@ -32,6 +32,19 @@ class Likelihood(ABC):
     def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """P(X <= x) of each feature in float64, at any number x: 0 below the support, 1 above."""
 
+    @abstractmethod
+    def interval_log_prob(
+        self,
+        x: Float[Tensor, "*#batch features"],
+        low: Float[Tensor, "*#batch features"],
+        high: Float[Tensor, "*#batch features"],
+    ) -> Float[Tensor, "*batch features"]:
+        """Log P(low < X <= high) of each continuous feature, and log P(X = x) of each discrete one.
+
+        In nats and float64, never above 0. A continuous law looks at the ends alone, which may be
+        infinite; a discrete law at x alone, for its value already has a probability.
+        """
+
     @property
     @abstractmethod
     def center(self) -> Float[Tensor, "*batch features"]:
@@ -60,6 +73,15 @@ class Likelihood(ABC):
 
 class DiscreteLikelihood(Likelihood):
     """What all laws over codes, levels and counts share: they have no units to change."""
+
+    def interval_log_prob(
+        self,
+        x: Float[Tensor, "*#batch features"],
+        low: Float[Tensor, "*#batch features"],  # noqa: ARG002 - a value needs no interval
+        high: Float[Tensor, "*#batch features"],  # noqa: ARG002 - a value needs no interval
+    ) -> Float[Tensor, "*batch features"]:
+        """Log P(X = x) of each feature, in nats and float64."""
+        return self.log_prob(x).double().clamp(max=0)
 
     def affine(
         self,
@@ -90,6 +112,10 @@ class LikelihoodHead(nn.Module, ABC):
     @abstractmethod
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """What the encoder sees of a row in model units: codes become one-hot, levels [-1, 1]."""
+
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """For each of `embed`'s inputs, whether the feature that it speaks of is observed."""
+        return observed
 
     @abstractmethod
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> Likelihood:

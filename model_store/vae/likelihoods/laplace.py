@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from model_store.vae.likelihoods.intervals import StandardInterval
 from model_store.vae.likelihoods.location_scale import LocationScaleHead, LocationScaleLikelihood
 
 
@@ -32,6 +33,15 @@ class LaplaceLikelihood(LocationScaleLikelihood):
         """exp(t) / 2 below the median, and one minus its mirror image above."""
         tail = 0.5 * torch.exp(-t.abs())
         return torch.where(t < 0, tail, 1 - tail)
+
+    def standard_interval_log_prob(
+        self, interval: StandardInterval
+    ) -> Float[Tensor, "*batch features"]:
+        """One formula beside the median and one across it; neither cancels."""
+        below = interval.high.clamp(max=0)
+        beside = below + torch.log(-torch.expm1(-2 * interval.half)) - math.log(2)
+        both = torch.expm1(interval.low.clamp(max=0)) + torch.expm1(-interval.high.clamp(min=0))
+        return torch.where(interval.high > 0, torch.log(-0.5 * both), beside)
 
     def standard_quantile(
         self, uniforms: Float[Tensor, "*batch features"]

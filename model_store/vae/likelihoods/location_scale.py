@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.intervals import StandardInterval
 from model_store.vae.supports import RealSupport
 
 ScaleKind = Literal["fixed", "shared", "per_feature", "predicted"]
@@ -49,6 +50,12 @@ class LocationScaleLikelihood(Likelihood):
     ) -> Float[Tensor, "*batch features"]:
         """The inverse of `standard_cdf`."""
 
+    @abstractmethod
+    def standard_interval_log_prob(
+        self, interval: StandardInterval
+    ) -> Float[Tensor, "*batch features"]:
+        """Log P(low < T <= high) under the standard law, in nats and float64."""
+
     def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """Log-density of each feature, in nats."""
         standardized: Tensor = (x - self.loc) * torch.exp(-self.log_scale)
@@ -58,6 +65,16 @@ class LocationScaleLikelihood(Likelihood):
         """P(X <= x) of each feature, in float64."""
         distance = x.double() - self.loc.double()
         return self.standard_cdf(distance * torch.exp(-self.log_scale.double()))
+
+    def interval_log_prob(
+        self,
+        x: Float[Tensor, "*#batch features"],  # noqa: ARG002 - the ends say it all
+        low: Float[Tensor, "*#batch features"],
+        high: Float[Tensor, "*#batch features"],
+    ) -> Float[Tensor, "*batch features"]:
+        """Log P(low < X <= high) of each feature, in nats and float64; -inf if low >= high."""
+        interval = StandardInterval.of(low, high, self.loc, self.log_scale)
+        return self.standard_interval_log_prob(interval).clamp(max=0)
 
     @property
     def scale(self) -> Float[Tensor, "*#batch features"]:

@@ -32,6 +32,19 @@ class MixedLikelihood(Likelihood):
         """P(X <= x) of each feature, in float64."""
         return self._gather(lambda columns, part: part.cdf(x[..., columns]))
 
+    def interval_log_prob(
+        self,
+        x: Float[Tensor, "*#batch features"],
+        low: Float[Tensor, "*#batch features"],
+        high: Float[Tensor, "*#batch features"],
+    ) -> Float[Tensor, "*batch features"]:
+        """Continuous columns by their intervals, discrete ones by their values."""
+        return self._gather(
+            lambda columns, part: part.interval_log_prob(
+                x[..., columns], low[..., columns], high[..., columns]
+            )
+        )
+
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
         """Means, and most probable codes of unordered features."""
@@ -116,6 +129,10 @@ class MixedHead(LikelihoodHead):
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """The parts' embeddings side by side."""
         return torch.cat([head.embed(y[:, list(c)]) for c, head in self._parts()], dim=-1)
+
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """Each part's own, side by side."""
+        return torch.cat([head.widen(observed[:, list(c)]) for c, head in self._parts()], dim=-1)
 
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> MixedLikelihood:
         """Each head reads its own slice of the outputs."""

@@ -7,12 +7,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from model_store.vae.likelihoods.intervals import (
+    StandardInterval,
+    narrow_log_mass,
+    wide_log_mass,
+)
 from model_store.vae.likelihoods.location_scale import (
     LocationScaleHead,
     LocationScaleLikelihood,
     ScaleKind,
 )
-from model_store.vae.special import betainc
+from model_store.vae.special import betainc, log_betainc
 
 DF_LIMIT = 100.0
 """From 1, where the mean ceases to exist, to 100, where a Gaussian is within 3e-4 nats."""
@@ -40,13 +45,24 @@ class StudentTLikelihood(LocationScaleLikelihood):
         self, t: Float[Tensor, "*batch features"]
     ) -> Float[Tensor, "*batch features"]:
         """In the precision of t, but for the constant."""
-        powers = (self.df + 1) / 2 * torch.log1p(t.square() / self.df)
+        df = self.df.to(t.dtype)
+        powers = (df + 1) / 2 * torch.log1p(t.square() / df)
         return self._log_constant().to(t.dtype) - powers
 
     def standard_cdf(self, t: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
         """By the incomplete beta function."""
         tail = self._tail(t)
         return torch.where(t < 0, tail, 1 - tail)
+
+    def standard_interval_log_prob(
+        self, interval: StandardInterval
+    ) -> Float[Tensor, "*batch features"]:
+        """The density is a power of t^2 + df: that, and not a unit, says what is narrow."""
+        df = self.df.double()
+        widest = 0.5 * torch.sqrt(df + interval.middle.square()) / (df + 1)
+        narrow = narrow_log_mass(self.standard_log_prob, interval, widest)
+        wide = wide_log_mass(self._log_tail, interval)
+        return torch.where(interval.half <= widest, narrow, wide)
 
     def standard_quantile(
         self, uniforms: Float[Tensor, "*batch features"]
@@ -73,9 +89,16 @@ class StudentTLikelihood(LocationScaleLikelihood):
 
     def _tail(self, t: Tensor) -> Tensor:
         """P(T > |t|), in float64."""
+        return 0.5 * betainc(*self._beta_arguments(t))
+
+    def _log_tail(self, t: Tensor) -> Tensor:
+        """Log P(T > |t|), also where the tail itself is too small for a float64."""
+        return log_betainc(*self._beta_arguments(t)) - math.log(2)
+
+    def _beta_arguments(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         df, square = self.df.double(), t.double().square()
         outside, inside = 1 / (1 + square / df), 1 / (1 + df / square)
-        return 0.5 * betainc(df / 2, torch.full_like(df, 0.5), outside, inside)
+        return df / 2, torch.full_like(df, 0.5), outside, inside
 
     def _log_constant(self) -> Tensor:
         # In float64: at df = 100 the two cancel from 140 to 2.

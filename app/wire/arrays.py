@@ -1,0 +1,120 @@
+"""Nested JSON arrays -> float64 arrays, with no Python object for any number.
+
+Two ways, quick and quick with gaps, and a third for what neither takes. The first two give None in
+the place of an answer they are not sure of; only the third says what is wrong.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import simdjson
+
+from app.wire.diagnosis import Row, refuse_unless_rows
+
+Arrays = dict[str, np.ndarray]
+
+_Shape = tuple[int, ...]
+
+# What `null` becomes where a number is needed: as long, and nobody's measurement.
+_STAND_INS = tuple(b"%de99" % digit for digit in range(1, 10))
+
+
+def read_arrays(
+    content: bytes, values: Mapping[str, object], rows: Mapping[str, Row]
+) -> Arrays | None:
+    """The arrays, if all of them are numbers in the right shape.
+
+    Args:
+        content: The body that holds them.
+        values: What it has for each of its tensors.
+        rows: What one row of each should be.
+    """
+    found = {name: _quickly(value, rows[name].shape) for name, value in values.items()}
+    arrays = {name: array for name, array in found.items() if array is not None}
+    # Flattening hides arrays in the place of numbers: [[1, [2, 3], []]] passes for [[1, 2, 3]].
+    # Every array opens one bracket, so no more brackets than expected means no such arrays.
+    expected = sum(_brackets(array) for array in arrays.values())
+    return arrays if len(arrays) == len(found) and content.count(b"[") == expected else None
+
+
+def read_arrays_with_gaps(
+    content: bytes, names: list[str], rows: Mapping[str, Row], nulls_elsewhere: int
+) -> Arrays | None:
+    """The same for a body with null in the place of some numbers, which become NaN.
+
+    The parser hands out buffers of numbers only. So it reads the body once more with a number in
+    the place of every null: one that the body does not hold, or holds no more often than null.
+
+    Args:
+        content: The body, a JSON object.
+        names: Its fields that hold tensors.
+        rows: What one row of each should be.
+        nulls_elsewhere: How many of its other fields are null.
+    """
+    nulls = content.count(b"null") - nulls_elsewhere
+    stand_in = next((text for text in _STAND_INS if text not in content), None)
+    if nulls <= 0 or stand_in is None:
+        return None
+    filled = content.replace(b"null", stand_in)
+    document: Any = simdjson.Parser().parse(filled)
+    arrays = read_arrays(filled, {name: document[name] for name in names}, rows)
+    if arrays is None:
+        return None
+    gaps = {name: array == float(stand_in) for name, array in arrays.items()}
+    # Null inside a text, or the stand-in written another way: a closer look is needed.
+    if sum(map(np.count_nonzero, gaps.values())) != nulls:
+        return None
+    if any(gap.any() for name, gap in gaps.items() if not rows[name].may_have_gaps):
+        return None
+    for name, gap in gaps.items():
+        arrays[name][gap] = np.nan
+    return arrays
+
+
+def read_array_slowly(name: str, value: Any, row: Row) -> np.ndarray:  # noqa: ANN401 - any JSON value
+    """The array, cell by cell.
+
+    Raises:
+        RefusedBodyError: it is none of such rows, with the first place where.
+    """
+    refuse_unless_rows(name, value, row)
+    cells = (math.nan if cell is None else float(cell) for cell in _cells(value, len(row.shape)))
+    count = len(value) * math.prod(row.shape)
+    return np.fromiter(cells, np.float64, count).reshape(-1, *row.shape)
+
+
+def _quickly(value: object, shape: _Shape) -> np.ndarray | None:
+    """The array, if nothing is wrong with it but what `read_arrays` finds."""
+    if not isinstance(value, simdjson.Array) or len(value) == 0 or not _fits(value, shape):
+        return None
+    try:
+        flat = np.frombuffer(value.as_buffer(of_type="d"))
+    except TypeError:  # null, a string, a boolean or an object among the numbers
+        return None
+    return flat.reshape(-1, *shape) if flat.size == len(value) * int(np.prod(shape)) else None
+
+
+def _fits(rows: Any, shape: _Shape) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether each row is an array as long as it should be, down to the last axis but numbers."""
+    length, inner = shape[0], shape[1:]
+    for row in rows:
+        if not isinstance(row, simdjson.Array) or len(row) != length:
+            return False
+        if inner and not _fits(row, inner):
+            return False
+    return True
+
+
+def _brackets(array: np.ndarray) -> int:
+    """How many brackets the array opens when it is written down."""
+    return sum(math.prod(array.shape[:axis]) for axis in range(array.ndim))
+
+
+def _cells(value: Any, depth: int) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
+    for inner in value:
+        if depth:
+            yield from _cells(inner, depth - 1)
+        else:
+            yield inner
