@@ -260,13 +260,14 @@ class Evaluation(Frozen):
 
 
 class DataSummary(Frozen):
-    """Where the rows came from and how they were split."""
+    """Where the rows came from, how they were split, and how many of their cells are missing."""
 
     source: str
     train_rows: int
     validation_rows: int
     test_rows: int
     constant_features: tuple[str, ...] = Field(default=(), fail_fast=True)
+    missing_cells: int = Field(default=0, ge=0)
 
 
 class CheckpointDocument(Frozen):

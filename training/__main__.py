@@ -10,13 +10,20 @@ import torch
 import typer
 
 from model_store.errors import InputError, InvalidNameError, VaeError
-from training import display
 from training.choices import threads
 from training.config import TrainingConfig
-from training.errors import DataError
-from training.run import Published, Run, serving_command
+from training.errors import LIBRARIES_NEEDED, DataError
 
 USERS_MISTAKE, WORLDS_FAILURE = 2, 1
+
+try:
+    from training import display
+    from training.run import Published, Run, serving_command
+except ModuleNotFoundError as error:
+    if error.name not in ("PIL", "polars"):
+        raise
+    print(f"vae-train: {LIBRARIES_NEEDED}", file=sys.stderr)
+    sys.exit(USERS_MISTAKE)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

@@ -62,6 +62,7 @@ class Run:
         self.name = config.name or self.dataset.default_name
         self._store.check_writable(self.name)
         split = split_for(self.dataset, config)
+        _refuse_gaps(self.dataset)
         has_gaps = _has_gaps(split.train)
         self.config = complete(
             config,
@@ -103,6 +104,15 @@ class Run:
         checkpoint = make_checkpoint(vae, self._model, self.config, self._data, evaluation)
         version = self._store.publish(self.name, checkpoint)
         return Published(self.name, version, checkpoint.document)
+
+
+def _refuse_gaps(dataset: Dataset) -> None:
+    """Refuses what the model cannot be trained on yet."""
+    if missing := int(dataset.missing_cells().sum()):
+        raise DataError(
+            f"{dataset.source} has {missing:,} missing cells; "
+            f"models are not trained on those yet, so a value in each is needed."
+        )
 
 
 def _evaluate(vae: VAE, test: Tensor, dataset: Dataset) -> Evaluation:
@@ -158,4 +168,5 @@ def _summarise(dataset: Dataset, split: Split, constant: tuple[str, ...]) -> Dat
         validation_rows=split.validation.shape[0],
         test_rows=split.test.shape[0],
         constant_features=constant,
+        missing_cells=int(dataset.missing_cells().sum()),
     )
