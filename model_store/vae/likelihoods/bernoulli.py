@@ -39,6 +39,11 @@ class BernoulliLikelihood(DiscreteLikelihood):
         """Probability of 1."""
         return self.logits.sigmoid()
 
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """That of 0 and 1: p (1 - p)."""
+        return self.logits.sigmoid() * (-self.logits).sigmoid()
+
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""
         return (weights.unsqueeze(-1) * self.center).sum(dim=0)

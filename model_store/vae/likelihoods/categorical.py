@@ -43,6 +43,11 @@ class CategoricalLikelihood(DiscreteLikelihood):
         """The most probable code."""
         return self.logits.argmax(dim=-1).to(self.logits.dtype)
 
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """NaN: codes without an order have no distances."""
+        return torch.full_like(self.center, torch.nan)
+
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""
         probs = self.logits.softmax(dim=-1)

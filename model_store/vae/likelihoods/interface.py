@@ -50,6 +50,11 @@ class Likelihood(ABC):
     def center(self) -> Float[Tensor, "*batch features"]:
         """The mean of each feature, or for unordered categories the most probable one."""
 
+    @property
+    @abstractmethod
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """Variances, infinite where the law has none; NaN for unordered categories."""
+
     @abstractmethod
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of a mixture over the first axis, whose weights sum to 1 over it."""

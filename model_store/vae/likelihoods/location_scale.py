@@ -56,6 +56,11 @@ class LocationScaleLikelihood(Likelihood):
     ) -> Float[Tensor, "*batch features"]:
         """Log P(low < T <= high) under the standard law, in nats and float64."""
 
+    @property
+    @abstractmethod
+    def standard_variance(self) -> Float[Tensor, "..."]:
+        """Of the standard law; infinite where it has none."""
+
     def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """Log-density of each feature, in nats."""
         standardized: Tensor = (x - self.loc) * torch.exp(-self.log_scale)
@@ -85,6 +90,11 @@ class LocationScaleLikelihood(Likelihood):
     def center(self) -> Float[Tensor, "*batch features"]:
         """Means."""
         return self.loc
+
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """That of the standard law times the square of the scale."""
+        return (self.standard_variance * self.scale.square()).expand(self.loc.shape)
 
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""

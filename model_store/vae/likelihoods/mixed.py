@@ -50,6 +50,11 @@ class MixedLikelihood(Likelihood):
         """Means, and most probable codes of unordered features."""
         return self._gather(lambda _, part: part.center)
 
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """Variances of the parts, NaN for unordered features."""
+        return self._gather(lambda _, part: part.variance)
+
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Centers of the parts' mixtures."""
         return self._gather(lambda _, part: part.weighted_center(weights))

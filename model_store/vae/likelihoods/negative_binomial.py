@@ -62,6 +62,16 @@ class NegativeBinomialLikelihood(DiscreteLikelihood):
             return self.log_mean.exp()
         return torch.sigmoid(-self.zero_logits) * self.log_mean.exp()
 
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """The law's m + a m^2; where inflated, that within the law and that between it and zero."""
+        mean = self.log_mean.exp()
+        variance = mean + self.log_dispersion.exp() * mean.square()
+        if self.zero_logits is None:
+            return variance
+        zero, law = self.zero_logits.sigmoid(), torch.sigmoid(-self.zero_logits)
+        return law * (variance + zero * mean.square())
+
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""
         return (weights.unsqueeze(-1) * self.center).sum(dim=0)

@@ -40,6 +40,11 @@ class PoissonLikelihood(DiscreteLikelihood):
         """Expected counts."""
         return self.log_rate.exp()
 
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """The rates."""
+        return self.log_rate.exp()
+
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""
         return (weights.unsqueeze(-1) * self.center).sum(dim=0)
