@@ -78,7 +78,8 @@ def compare(workload: Workload, *, rounds: int, epochs: int) -> Comparison:
 
 def train_ours(vae: VAE, x: Tensor, validation: Tensor, options: FitOptions) -> None:
     """All epochs of `training.fit`."""
-    for _ in fit(vae, Batches(x, size=BATCH_SIZE, seed=0), validation, options):
+    rows = vae.to_model_units(x)
+    for _ in fit(vae, Batches(rows, size=BATCH_SIZE, seed=0), validation, options):
         pass
 
 
@@ -92,6 +93,7 @@ def recipe(epochs: int) -> FitOptions:
         kl_warmup_fraction=0.15,
         free_bits=0.0,
         input_dropout=0.0,
+        missing_rate=0.0,
         ema_decay=0.999,
         patience_fraction=1.0,
         keep="last",

@@ -7,6 +7,7 @@ import torch
 
 from model_store import schema
 from model_store.schema import ModelSchema
+from model_store.vae.encoders import NetworkEncoder
 from model_store.vae.likelihoods import (
     BernoulliHead,
     CategoricalHead,
@@ -49,7 +50,12 @@ def build_vae(model: ModelSchema) -> VAE:
     """
     head = build_head(model.likelihood, model.num_features)
     vae = VAE(
-        encoder=DenseNetwork(head.input_width, model.encoder.hidden_sizes, 2 * model.latent_dim),
+        encoder=NetworkEncoder(
+            head.input_width,
+            model.encoder.hidden_sizes,
+            model.latent_dim,
+            mask_width=model.num_features if model.encoder_sees_mask else 0,
+        ),
         decoder=DenseNetwork(model.latent_dim, model.decoder.hidden_sizes, head.output_width),
         head=head,
         prior=StandardNormal(),

@@ -106,6 +106,7 @@ def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
         ("objective", f"{document.objective}, seed {document.seed}"),
         ("source", data.source),
         ("rows", f"{data.train_rows:,} to train, {data.validation_rows:,} to validate"),
+        ("missing cells", f"{data.missing_cells:,}"),
         ("held out", f"{evaluation.rows:,} rows, {evaluation.num_samples:,} samples each"),
         ("elbo", f"{estimate_text(evaluation.elbo)} nats per row"),
         ("log-likelihood", f"{estimate_text(evaluation.log_likelihood)} nats per row"),

@@ -178,7 +178,10 @@ class Network(Frozen):
 
 
 class ModelSchema(Frozen):
-    """Everything but the weights: what `build` needs to make the same VAE again."""
+    """Everything but the weights: what `build` needs to make the same VAE again.
+
+    With `encoder_sees_mask` the encoder takes one more input per feature: 1 if it is there.
+    """
 
     event_shape: tuple[Size, ...] = Field(min_length=1, max_length=4, fail_fast=True)
     latent_dim: Annotated[int, Field(ge=1, le=65_536)]
@@ -188,6 +191,7 @@ class ModelSchema(Frozen):
     decoder: Network = Network()
     prior: Literal["standard_normal"] = "standard_normal"
     posterior: Literal["diagonal"] = "diagonal"
+    encoder_sees_mask: bool = False
 
     @property
     def num_features(self) -> int:
@@ -256,13 +260,14 @@ class Evaluation(Frozen):
 
 
 class DataSummary(Frozen):
-    """Where the rows came from and how they were split."""
+    """Where the rows came from, how they were split, and how many of their cells are missing."""
 
     source: str
     train_rows: int
     validation_rows: int
     test_rows: int
     constant_features: tuple[str, ...] = Field(default=(), fail_fast=True)
+    missing_cells: int = Field(default=0, ge=0)
 
 
 class CheckpointDocument(Frozen):

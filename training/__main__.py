@@ -10,13 +10,20 @@ import torch
 import typer
 
 from model_store.errors import InputError, InvalidNameError, VaeError
-from training import display
 from training.choices import threads
 from training.config import TrainingConfig
-from training.errors import DataError
-from training.run import Published, Run, serving_command
+from training.errors import LIBRARIES_NEEDED, DataError
 
 USERS_MISTAKE, WORLDS_FAILURE = 2, 1
+
+try:
+    from training import display
+    from training.run import Published, Run, serving_command
+except ModuleNotFoundError as error:
+    if error.name not in ("PIL", "polars"):
+        raise
+    print(f"vae-train: {LIBRARIES_NEEDED}", file=sys.stderr)
+    sys.exit(USERS_MISTAKE)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -74,6 +81,9 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     ] = None,
     input_dropout: Annotated[
         float | None, typer.Option(help="Share of its input hidden from the encoder.")
+    ] = None,
+    missing_rate: Annotated[
+        float | None, typer.Option(help="Share of values hidden, to learn to answer for gaps.")
     ] = None,
     max_grad_norm: Annotated[float | None, typer.Option(help="Longer gradients are cut.")] = None,
     ema_decay: Annotated[float | None, typer.Option(help="Of the weight average.")] = None,

@@ -20,6 +20,7 @@ FEW_ROWS = 20_000  # an encoder of this size can learn fewer rows by heart
 TARGET_STEPS = 5_000  # where the curves of small and middle-sized sets had flattened
 EPOCHS_RANGE = (20, 250)
 LINEAR_STEPS = 3_000
+GAPS_MISSING_RATE = 0.2
 SMALL_LAYER = 128 * 256  # activations; measured on two cores
 
 
@@ -30,12 +31,16 @@ _DEVICES: Mapping[str, Callable[[], bool]] = {
 }
 
 
-def complete(config: TrainingConfig, *, rows: int, num_features: int) -> TrainingConfig:
+def complete(
+    config: TrainingConfig, *, rows: int, num_features: int, has_gaps: bool = False
+) -> TrainingConfig:
     """The config with every open choice made for this many training rows and features."""
     choose = _for_linear if config.hidden_sizes == () else _for_deep
     choices = {
         "latent_dim": latent_dim(num_features),
         "hidden_sizes": HIDDEN_SIZES,
+        # Where rows come with gaps they will also be asked about with other ones.
+        "missing_rate": GAPS_MISSING_RATE if has_gaps else 0.0,
         **choose(rows, config.batch_size),
     }
     return config.model_copy(
@@ -89,6 +94,7 @@ def fit_options(config: TrainingConfig) -> FitOptions:
         kl_warmup_fraction=_chosen(config.kl_warmup_fraction),
         free_bits=config.free_bits,
         input_dropout=_chosen(config.input_dropout),
+        missing_rate=_chosen(config.missing_rate),
         ema_decay=config.ema_decay,
         patience_fraction=config.patience_fraction,
         # The optimum of a linear model is that of its training rows; there is nothing to select.

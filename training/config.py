@@ -113,6 +113,7 @@ class TrainingConfig(Frozen, populate_by_name=True):
     weight_decay: float | None = Field(default=None, ge=0)
     kl_warmup_fraction: float | None = Field(default=None, ge=0, lt=1)
     input_dropout: float | None = Field(default=None, ge=0, lt=1)  # on what the encoder sees
+    missing_rate: float | None = Field(default=None, ge=0, le=0.9)  # more is nothing to learn from
     free_bits: float = Field(default=0.0, ge=0)  # nats per latent; above 0 the elbo is not the goal
     max_grad_norm: float = Field(default=100.0, gt=0)  # of sums over features: only spikes reach it
     ema_decay: float = Field(default=0.999, ge=0, lt=1)  # averages about the last thousand steps

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store.schema import CheckpointDocument, Estimate
-from training.data import Dataset, summarise_features
+from training.data import Dataset, FeatureSummary, summarise_features
 from training.fit import Report
 
 LINES = 20  # of progress where there is no terminal
@@ -34,12 +34,14 @@ class Display:
 
     def dataset(self, dataset: Dataset) -> None:
         """What was read and how it was understood."""
-        rows, names = dataset.x.shape[0], dataset.features
-        self._console.print(f"{dataset.source}: {rows:,} rows of {len(names):,} features")
-        table = Table("feature", "kind", "likelihood", "values", box=None, pad_edge=False)
-        for line in summarise_features(dataset):
-            table.add_row(Text(line.name), line.kind, line.likelihood, Text(line.values))
-        self._console.print(table)
+        lines = summarise_features(dataset)
+        rows, missing = dataset.x.shape[0], sum(line.missing for line in lines)
+        size = f"{rows:,} rows of {len(dataset.features):,} features"
+        if missing:
+            cells = dataset.num_rows * len(dataset.features)
+            size += f", {missing:,} of {cells:,} cells missing ({_share(missing, cells)})"
+        self._console.print(f"{dataset.source}: {size}")
+        self._console.print(_features_table(lines, dataset.num_rows, with_missing=missing > 0))
         for note in dataset.notes:
             self._print(f"note: {note}")
 
@@ -98,6 +100,23 @@ class Display:
                 line = f"epoch {report.epoch}/{epochs}  elbo {report.elbo:.2f}"
                 self._print(f"{line}{held_out}  {left:.0f} s left")
             yield report
+
+
+def _features_table(lines: Sequence[FeatureSummary], rows: int, *, with_missing: bool) -> Table:
+    table = Table("feature", "kind", "likelihood", "values", box=None, pad_edge=False)
+    if with_missing:
+        table.add_column("missing")
+    for line in lines:
+        cells = [Text(line.name), line.kind, line.likelihood, Text(line.values)]
+        if line.missing:
+            cells.append(f"{line.missing:,} ({_share(line.missing, rows * line.count)})")
+        table.add_row(*cells)
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    percent = 100 * part / whole
+    return "< 0.1 %" if percent < 0.1 else f"{percent:.1f} %"
 
 
 def warnings_of(document: CheckpointDocument) -> list[str]:

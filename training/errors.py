@@ -11,6 +11,10 @@ Every message is one sentence that says where, what came and what is needed.
 
 from model_store.errors import VaeError
 
+LIBRARIES_NEEDED = (
+    "The training libraries are not installed; pip install 'vae-service[train]' is needed."
+)
+
 
 class TrainingError(VaeError):
     """Training cannot go on."""

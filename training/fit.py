@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from model_store.errors import OutOfRangeError
 from model_store.vae.estimators import estimate_elbo
 from model_store.vae.model import VAE
+from model_store.vae.rows import Rows
 from training.batches import Batches
 from training.errors import DivergedError
 from training.objective import Objective, has_closed_form
@@ -38,6 +39,7 @@ class FitOptions:
     kl_warmup_fraction: float
     free_bits: float
     input_dropout: float
+    missing_rate: float
     ema_decay: float
     patience_fraction: float
     keep: Literal["best", "last"]
@@ -111,7 +113,12 @@ class _Trainer:
             _decay_groups(vae, options.weight_decay), lr=0.0, betas=(0.9, 0.99), fused=True
         )
         generator = torch.Generator(vae.device).manual_seed(options.seed)
-        self._objective = Objective(vae, input_dropout=options.input_dropout, generator=generator)
+        self._objective = Objective(
+            vae,
+            input_dropout=options.input_dropout,
+            missing_rate=options.missing_rate,
+            generator=generator,
+        )
 
     @property
     def kl_weight(self) -> float:
@@ -125,11 +132,11 @@ class _Trainer:
         # more to the quicker kernel's preparations than they gain.
         exact = has_closed_form(self.vae) or self.vae.widest < WIDE
         with _matmul_precision("highest" if exact else "medium"):
-            return sum(self._take_step(y) for y in batches)
+            return sum(self._take_step(rows) for rows in batches)
 
-    def _take_step(self, y: Tensor) -> float:
+    def _take_step(self, rows: Rows) -> float:
         self._set_learning_rate()
-        terms = self._objective(y)
+        terms = self._objective(rows)
         loss = -terms.objective(kl_weight=self.kl_weight, free_bits=self._options.free_bits)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()

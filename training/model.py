@@ -21,6 +21,8 @@ def describe_model(
     event_shape: tuple[int, ...],
     likelihood: Likelihood,
     config: TrainingConfig,
+    *,
+    has_gaps: bool = False,
 ) -> ModelSchema:
     """The schema of the VAE that a completed config asks for; both networks alike."""
     if config.latent_dim is None or config.hidden_sizes is None:
@@ -33,6 +35,7 @@ def describe_model(
         likelihood=likelihood,
         encoder=network,
         decoder=network,
+        encoder_sees_mask=has_gaps or bool(config.missing_rate),
     )
 
 
@@ -55,10 +58,11 @@ def initialize(
         for columns, head in _gaussian_heads(vae):
             if head.scale == "fixed":
                 head.raw_log_scale.copy_(math.log(fixed_scale) - transform.scale[columns].log())
-        y = vae.to_model_units(x)
+        rows = vae.to_model_units(x)
+        y = rows.y if rows.observed is None else rows.y.where(rows.observed, math.nan)
         vae.decoder.output.bias.copy_(vae.head.initial_outputs(y))
         if has_closed_form(vae) and y.shape[1] <= MAX_FEATURES_TO_DECOMPOSE:
-            _start_at_principal_components(vae, y)
+            _start_at_principal_components(vae, _filled_with_means(y))
     return vae
 
 
@@ -94,6 +98,11 @@ def _start_at_principal_components(vae: VAE, y: Tensor) -> None:
         residual = (y.double().var(dim=0) - explained).clamp(min=0).sqrt()
         scale = noise.sqrt() if vae.head.scale == "shared" else residual
         vae.head.raw_log_scale.copy_(vae.head.raw_of(scale.reshape(-1)))
+
+
+def _filled_with_means(y: Tensor) -> Tensor:
+    """The rows with each missing value at its feature's mean: good enough to start from."""
+    return torch.where(y.isnan(), y.nanmean(dim=0), y)
 
 
 def _principal_components(y: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from model_store.vae.likelihoods import GaussianHead, GaussianLikelihood
 from model_store.vae.model import VAE
 from model_store.vae.posteriors import DiagonalGaussian
+from model_store.vae.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,43 +40,70 @@ class Objective:
         vae: The model in training.
         input_dropout: Share of what the encoder sees that is dropped, so that few rows do not get
             a code of their own.
+        missing_rate: Share of each batch's values that is hidden, from the encoder and from the
+            score, so that the encoder learns to answer for rows with gaps.
         generator: Of noise and dropout, on the model's device.
     """
 
-    def __init__(self, vae: VAE, *, input_dropout: float, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        vae: VAE,
+        *,
+        input_dropout: float,
+        missing_rate: float = 0.0,
+        generator: torch.Generator,
+    ) -> None:
         self._vae = vae
         self._dropout = input_dropout
+        self._missing_rate = missing_rate
         self._generator = generator
         self._in_closed_form = has_closed_form(vae)
 
-    def __call__(self, y: Tensor) -> Terms:
-        """The terms for rows in model units."""
-        inputs = self._drop(self._vae.head.embed(y))
-        posterior = DiagonalGaussian.from_outputs(self._vae.encoder(inputs))
+    def __call__(self, rows: Rows) -> Terms:
+        """The terms for a batch."""
+        rows = self._hide(rows)
+        posterior = self._vae.encoder.posterior(self._drop(self._vae.embed(rows)), rows)
         expect = self._expected if self._in_closed_form else self._sampled
-        return Terms(expect(y, posterior), self._vae.kl_divergence(posterior))
+        return Terms(expect(rows, posterior), self._vae.kl_divergence(posterior))
 
-    def _sampled(self, y: Tensor, posterior: DiagonalGaussian) -> Tensor:
-        noise = torch.randn(posterior.loc.shape, generator=self._generator, device=y.device)
+    def _sampled(self, rows: Rows, posterior: DiagonalGaussian) -> Tensor:
+        noise = self._normal(posterior.loc)
         z = posterior.loc + posterior.scale * noise
-        return self._vae.log_prob(y, z.unsqueeze(0)).squeeze(0).sum(dim=-1)
+        return self._vae.log_prob(rows, z.unsqueeze(0)).squeeze(0).sum(dim=-1)
 
-    def _expected(self, y: Tensor, posterior: DiagonalGaussian) -> Tensor:
+    def _expected(self, rows: Rows, posterior: DiagonalGaussian) -> Tensor:
         """E_q log N(y; Wz + b, s^2): the density at the mean less the variance of Wz, exactly."""
         likelihood = self._vae.likelihood(posterior.loc)
         if not isinstance(likelihood, GaussianLikelihood):
             raise TypeError("Only a Gaussian expects its squared error in closed form.")
         weights = self._vae.decoder.output.weight
         variance = posterior.scale.square() @ weights.square().T
-        at_mean = self._vae.log_prob(y, posterior.loc.unsqueeze(0)).squeeze(0)
+        at_mean = self._vae.log_prob(rows, posterior.loc.unsqueeze(0)).squeeze(0)
         penalty = 0.5 * variance * torch.exp(-2 * likelihood.log_scale)
-        return (at_mean - penalty).sum(dim=-1)
+        return (at_mean - rows.of_observed(penalty)).sum(dim=-1)
+
+    def _hide(self, rows: Rows) -> Rows:
+        """The rows with more features missing: each row its own share, about the rate.
+
+        So nearly complete rows and rows with large gaps are both trained on, and what is scored of
+        a row is what its encoder sees: q is fitted to p(z | x_o), whose bound is on log p(x_o).
+        """
+        if self._missing_rate == 0:
+            return rows
+        least, most = max(0.0, 2 * self._missing_rate - 1), min(1.0, 2 * self._missing_rate)
+        shares = least + (most - least) * self._uniform(rows.y[:, :1])
+        return rows.hide(self._uniform(rows.y) < shares)
 
     def _drop(self, inputs: Tensor) -> Tensor:
         if self._dropout == 0:
             return inputs
-        uniforms = torch.rand(inputs.shape, generator=self._generator, device=inputs.device)
-        return inputs * (uniforms >= self._dropout) / (1 - self._dropout)
+        return inputs * (self._uniform(inputs) >= self._dropout) / (1 - self._dropout)
+
+    def _uniform(self, like: Tensor) -> Tensor:
+        return torch.rand(like.shape, generator=self._generator, device=like.device)
+
+    def _normal(self, like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=self._generator, device=like.device)
 
 
 def has_closed_form(vae: VAE) -> bool:

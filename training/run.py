@@ -1,7 +1,7 @@
 """A training run from config to published version, in the steps that a command shows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from training.data import (
     split_for,
 )
 from training.data.binarize import Stream, draw_pixels
+from training.data.reading import row_blocks
 from training.errors import DataError
 from training.evaluate import evaluate
 from training.fit import Report, fit
@@ -61,8 +62,13 @@ class Run:
         self.name = config.name or self.dataset.default_name
         self._store.check_writable(self.name)
         split = split_for(self.dataset, config)
+        _refuse_gaps(self.dataset)
+        has_gaps = _has_gaps(split.train)
         self.config = complete(
-            config, rows=split.train.shape[0], num_features=len(self.dataset.features)
+            config,
+            rows=split.train.shape[0],
+            num_features=len(self.dataset.features),
+            has_gaps=has_gaps,
         )
         self._options = fit_options(self.config)
         constants = fit_standardisation(self.dataset.features, split.train, scale=self.config.scale)
@@ -71,6 +77,7 @@ class Run:
             self.dataset.event_shape,
             choose_likelihood(self.dataset.features, self.config),
             self.config,
+            has_gaps=has_gaps,
         )
         self._test = _rows(split.test)
         self._data = _summarise(self.dataset, split, constants.constant_features)
@@ -99,6 +106,15 @@ class Run:
         return Published(self.name, version, checkpoint.document)
 
 
+def _refuse_gaps(dataset: Dataset) -> None:
+    """Refuses what the model cannot be trained on yet."""
+    if missing := int(dataset.missing_cells().sum()):
+        raise DataError(
+            f"{dataset.source} has {missing:,} missing cells; "
+            f"models are not trained on those yet, so a value in each is needed."
+        )
+
+
 def _evaluate(vae: VAE, test: Tensor, dataset: Dataset) -> Evaluation:
     try:
         return evaluate(vae, test, [feature.name for feature in dataset.features])
@@ -123,11 +139,18 @@ def _prepare(
     drawn = _rows(draw_pixels(split.train, config.seed, Stream.ROWS) if dynamic else split.train)
     vae = initialize(model, transform, drawn, fixed_scale=config.fixed_scale, seed=config.seed)
     vae.to(device(config))
-    y = _rows(split.train).flatten(1).float() if dynamic else vae.to_model_units(drawn)
-    batches = Batches(
-        y.to(vae.device), size=config.batch_size or len(y), seed=config.seed, resample=dynamic
-    )
+    rows = vae.to_model_units(drawn)
+    if dynamic:
+        rows = replace(rows, y=_rows(split.train).flatten(1).nan_to_num(0.0).to(rows.y))
+    batches = Batches(rows, size=config.batch_size or len(rows), seed=config.seed, resample=dynamic)
     return vae, batches, _rows(split.validation)
+
+
+def _has_gaps(x: np.ndarray) -> bool:
+    """Whether a value is missing; a block at a time, for a mask could be as large as the rows."""
+    if not np.issubdtype(x.dtype, np.floating):
+        return False
+    return any(bool(np.isnan(block).any()) for _, block in row_blocks(x))
 
 
 def _rows(x: np.ndarray) -> Tensor:
@@ -145,4 +168,5 @@ def _summarise(dataset: Dataset, split: Split, constant: tuple[str, ...]) -> Dat
         validation_rows=split.validation.shape[0],
         test_rows=split.test.shape[0],
         constant_features=constant,
+        missing_cells=int(dataset.missing_cells().sum()),
     )

@@ -7,7 +7,7 @@ come as a table (k, rows) in float64.
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -54,7 +54,9 @@ def importance_weighted_standard_error(
     return weights.std(dim=0) / weights.mean(dim=0) / math.sqrt(k)
 
 
-def bits_per_dim(log_prob: Float[Tensor, "*rows"], num_features: int) -> Float[Tensor, "*rows"]:
+def bits_per_dim(
+    log_prob: Float[Tensor, "*rows"], num_features: Int[Tensor, "*rows"]
+) -> Float[Tensor, "*rows"]:
     """-log p / (D log 2): the same log-probability spread over D features, in bits.
 
     No constant for grey levels is added: of a probability these are bits to store a feature; of a

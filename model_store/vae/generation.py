@@ -1,7 +1,7 @@
 """From rows to latents and from latents to rows: encode, decode, sample, reconstruct, interpolate.
 
-Like the estimators: rows in data units and a seed in, frozen records out, the same for a row
-whatever rows stand beside it.
+Like the estimators: rows in data units, NaN where a feature is missing, and a seed in, frozen
+records out, the same for a row whatever rows stand beside it.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.errors import ShapeError
-from model_store.vae.estimators import CHUNK_ELEMENTS, finite_rows, row_blocks
+from model_store.vae.chunks import finite_rows, latent_blocks, row_blocks, rows_at_once
 from model_store.vae.likelihoods import Likelihood
-from model_store.vae.model import VAE, total
+from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
 from model_store.vae.posteriors import DiagonalGaussian
+from model_store.vae.sums import total
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,7 @@ def sample(
     latents = latents.to(vae.device)
     if observation_noise:
         outputs, start = [], 0
-        for block in row_blocks(vae, latents):
+        for block in latent_blocks(vae, latents):
             stop = start + block.shape[0]
             uniforms = noise.uniform(start, stop, vae.num_features).to(vae.device)
             outputs.append(vae.data_likelihood(block).sample(uniforms))
@@ -145,7 +146,7 @@ def reconstruct(
         outputs = _centers(vae, posterior.loc)
     else:
         noise = Noise(seed).normal(0, num_samples, vae.latent_dim).to(posterior.loc.device)
-        rows = max(1, CHUNK_ELEMENTS // (vae.widest * num_samples))
+        rows = rows_at_once(vae, samples=num_samples)
         outputs = torch.cat(
             [
                 vae.data_likelihood(block.sample(noise)).weighted_center(
@@ -187,7 +188,7 @@ def interpolate(
 
 def _posterior(vae: VAE, x: Tensor) -> DiagonalGaussian:
     """q(z | x), a block of rows at a time."""
-    blocks = [vae.posterior(y) for y in row_blocks(vae, vae.to_model_units(x))]
+    blocks = [vae.posterior(rows) for rows in row_blocks(vae, vae.to_model_units(x))]
     return DiagonalGaussian(
         torch.cat([block.loc for block in blocks]), torch.cat([block.log_scale for block in blocks])
     )
@@ -195,7 +196,7 @@ def _posterior(vae: VAE, x: Tensor) -> DiagonalGaussian:
 
 def _likelihoods(vae: VAE, z: Float[Tensor, "n latents"]) -> Iterator[Likelihood]:
     """p(x | z) in data units, a block of latents at a time."""
-    return (vae.data_likelihood(block) for block in row_blocks(vae, z))
+    return (vae.data_likelihood(block) for block in latent_blocks(vae, z))
 
 
 def _centers(vae: VAE, z: Float[Tensor, "n latents"]) -> Float[Tensor, "n features"]:

@@ -7,10 +7,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
+from model_store.vae.encoders import NetworkEncoder
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import DiagonalGaussian
 from model_store.vae.priors import StandardNormal
+from model_store.vae.rows import Rows
+from model_store.vae.sums import total, widest_float
 from model_store.vae.transforms import AffineTransform
 
 
@@ -18,10 +21,11 @@ class VAE(nn.Module):
     """p(x, z) = p(x | z) p(z) with an encoder for q(z | x).
 
     Rows x come in data units, shape (rows, *event_shape). Inside, a row is flat and in model units:
-    y, shape (rows, features). Every log-probability is that of x, in data units.
+    y, shape (rows, features). Every log-probability is that of x, in data units; where features are
+    missing, that of the observed ones, p(x_o | z) being the product over them.
 
     Args:
-        encoder: From the head's embedding to posterior means and log-variances.
+        encoder: From the head's embedding to posteriors.
         decoder: From latents to the head's outputs.
         head: Makes the likelihood of y.
         prior: p(z).
@@ -32,7 +36,7 @@ class VAE(nn.Module):
     def __init__(
         self,
         *,
-        encoder: DenseNetwork,
+        encoder: NetworkEncoder,
         decoder: DenseNetwork,
         head: LikelihoodHead,
         prior: StandardNormal,
@@ -56,8 +60,8 @@ class VAE(nn.Module):
         """Where the weights are."""
         return self.decoder.output.weight.device
 
-    def to_model_units(self, x: Float[Tensor, "rows *event"]) -> Float[Tensor, "rows features"]:
-        """Flat rows in model units.
+    def to_model_units(self, x: Float[Tensor, "rows *event"]) -> Rows:
+        """The rows in model units; NaN is a missing feature.
 
         Raises:
             ShapeError: x is not (rows, *event_shape).
@@ -69,21 +73,44 @@ class VAE(nn.Module):
                 f"{', '.join(map(str, self.event_shape))})."
             )
         flat = x.flatten(1)
+        observed = self._check_support(flat)
+        y: Tensor = self.transform(flat)
+        log_abs_det = self.transform.log_abs_det()
+        if observed is not None:
+            y = torch.where(observed, y, 0.0)
+            observed = observed.to(self.device)
+        log_abs_det = log_abs_det.to(self.device, widest_float(self.device))
+        return Rows(y.to(self.device), log_abs_det, observed)
+
+    def _check_support(self, flat: Float[Tensor, "rows features"]) -> Tensor | None:
+        """Which features are observed; None if all are.
+
+        Raises:
+            SupportError: a value that is there lies outside its feature's support.
+        """
         inside = self.head.support.contains(flat)
-        if not bool(inside.all()):
-            row, feature = torch.nonzero(~inside)[0].tolist()
+        if bool(inside.all()):
+            return None
+        missing = flat.isnan()
+        outside = ~(inside | missing)
+        if bool(outside.any()):
+            row, feature = torch.nonzero(outside)[0].tolist()
             raise SupportError(
                 row=row,
                 feature=feature,
                 value=float(flat[row, feature]),
                 needed=self.head.support.describe(feature),
             )
-        y: Tensor = self.transform(flat).to(self.device)
-        return y
+        return ~missing
 
-    def posterior(self, y: Float[Tensor, "rows features"]) -> DiagonalGaussian:
-        """q(z | x) of each row."""
-        return DiagonalGaussian.from_outputs(self.encoder(self.head.embed(y)))
+    def posterior(self, rows: Rows) -> DiagonalGaussian:
+        """q(z | x) of each row, or of what is observed of it."""
+        return self.encoder.posterior(self.embed(rows), rows)
+
+    def embed(self, rows: Rows) -> Float[Tensor, "rows inputs"]:
+        """What the encoder sees of the values: embeddings, 0 where a feature is missing."""
+        inputs = self.head.embed(rows.y)
+        return inputs if rows.observed is None else inputs * self.head.widen(rows.observed)
 
     def likelihood(self, z: Float[Tensor, "*batch latents"]) -> Likelihood:
         """p(y | z), in model units."""
@@ -96,10 +123,18 @@ class VAE(nn.Module):
         return self.likelihood(z).affine(transform.shift.to(z.device), transform.scale.to(z.device))
 
     def log_prob(
-        self, y: Float[Tensor, "rows features"], z: Float[Tensor, "k rows latents"]
+        self, rows: Rows, z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows features"]:
-        """Log p(x_j | z) of each feature in data units, in nats."""
-        return self.likelihood(z).log_prob(y) + self.transform.log_abs_det().to(y)
+        """Log p(x_j | z) of each feature in data units, in nats; 0 where it is missing."""
+        log_prob = self.likelihood(z).log_prob(rows.y)
+        return rows.of_observed(log_prob + rows.log_abs_det.to(log_prob))
+
+    def total_log_prob(
+        self, rows: Rows, z: Float[Tensor, "k rows latents"]
+    ) -> Float[Tensor, "k rows"]:
+        """Log p(x | z) of the observed features, in nats and float64."""
+        log_prob = rows.of_observed(self.likelihood(z).log_prob(rows.y))
+        return total(log_prob) + rows.total_log_abs_det
 
     def kl_divergence(self, posterior: DiagonalGaussian) -> Float[Tensor, "rows latents"]:
         """KL(q(z | x) || p(z)) of each latent, in nats."""
@@ -124,10 +159,3 @@ class VAE(nn.Module):
             return flat
         event: Tensor = flat.unflatten(axis, self.event_shape)
         return event
-
-
-def total(values: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-    """Sum over the last axis in float64, where the device has it."""
-    if values.device.type == "mps":
-        return values.sum(dim=-1)
-    return values.sum(dim=-1, dtype=torch.float64)

@@ -70,6 +70,24 @@ def test_kinds_do_not_depend_on_the_order_of_rows(
 
 
 @settings(deadline=None)
+@given(
+    arrays(np.float64, (20, 3), elements=st.sampled_from([-2.0, 0.0, 0.5, 1.0, 7.0])),
+    arrays(np.bool_, (20, 3)),
+)
+def test_facts_are_those_of_the_observed_values(x: np.ndarray, missing: np.ndarray) -> None:
+    missing[0] = False
+    gaps = np.where(missing, np.nan, x)
+
+    found = facts_of(read(gaps))
+
+    alone = [facts_of(read(x[~missing[:, i], i : i + 1]))[0] for i in range(3)]
+    assert [dataclasses.replace(f, mean=0.0) for f in found] == [
+        dataclasses.replace(f, mean=0.0) for f in alone
+    ]
+    assert [f.mean for f in found] == pytest.approx([f.mean for f in alone])
+
+
+@settings(deadline=None)
 @given(tables, st.permutations(range(3)))
 def test_kinds_of_a_table_go_with_their_columns(x: np.ndarray, order: list[int]) -> None:
     of_columns = kinds(read(x, is_table=True))

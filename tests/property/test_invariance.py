@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model_store.vae import estimators
+from model_store.vae import chunks
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
 from model_store.vae.generation import decode, encode, interpolate, sample
 from model_store.vae.noise import MAX_SEED, Noise
@@ -59,7 +59,7 @@ def test_chunking_changes_nothing(elements: int, monkeypatch: pytest.MonkeyPatch
     vae, x = small_vae("discretized_logistic"), random_rows("discretized_logistic", 13)
     whole = estimate_elbo(vae, x, num_samples=37, seed=5, per_feature=True)
 
-    monkeypatch.setattr(estimators, "CHUNK_ELEMENTS", elements)
+    monkeypatch.setattr(chunks, "CHUNK_ELEMENTS", elements)
     chunked = estimate_elbo(vae, x, num_samples=37, seed=5, per_feature=True)
 
     torch.testing.assert_close(chunked.elbo, whole.elbo, rtol=1e-5, atol=1e-5)
@@ -69,10 +69,10 @@ def test_chunking_changes_nothing(elements: int, monkeypatch: pytest.MonkeyPatch
 def test_sampled_kl_is_only_a_control_variate() -> None:
     """The plain average of log p(x | z) has the same mean as the reconstruction term."""
     vae, x = small_vae("gaussian"), random_rows("gaussian", 1)
-    y = vae.to_model_units(x)
-    z = vae.posterior(y).sample(Noise(0).normal(0, 50_000, vae.latent_dim))
+    rows = vae.to_model_units(x)
+    z = vae.posterior(rows).sample(Noise(0).normal(0, 50_000, vae.latent_dim))
 
-    plain = vae.log_prob(y, z).sum(-1)
+    plain = vae.log_prob(rows, z).sum(-1)
     ours = estimate_elbo(vae, x, num_samples=10_000, seed=1)
 
     assert ours.standard_error is not None
@@ -122,7 +122,7 @@ def test_generation_in_blocks_changes_nothing(kind: str, monkeypatch: pytest.Mon
     path = interpolate(vae, x, x.flip(0), steps=3)
     drawn = sample(vae, num_samples=13, seed=4, temperature=1.0, observation_noise=True)
 
-    monkeypatch.setattr(estimators, "CHUNK_ELEMENTS", 50)
+    monkeypatch.setattr(chunks, "CHUNK_ELEMENTS", 50)
 
     close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
     blocks = decode(vae, z, num_samples=2, seed=0)

@@ -144,12 +144,12 @@ def test_rescaled_gaussian_gains_the_log_of_the_scale() -> None:
 def test_bits_per_dim_of_the_uniform_law_on_256_levels_is_eight() -> None:
     log_prob = CategoricalLikelihood(torch.zeros(64, 256)).log_prob(torch.arange(64.0))
 
-    assert float(bits_per_dim(log_prob.sum(), 64)) == pytest.approx(8)
+    assert float(bits_per_dim(log_prob.sum(), torch.tensor(64))) == pytest.approx(8)
 
 
 def test_bits_per_dim_of_a_density_on_the_unit_interval_lacks_the_bits_of_a_level() -> None:
     """A uniform density on [0, 1] has 0 bits; with log2 256 for the cell it is the uniform 8."""
-    assert float(bits_per_dim(torch.tensor(0.0), 10)) + math.log2(256) == 8
+    assert float(bits_per_dim(torch.tensor(0.0), torch.tensor(10))) + math.log2(256) == 8
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model_store.vae.bounds import importance_weighted_bound
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
-from model_store.vae.model import VAE, total
+from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
 from tests.linear_gaussian import LinearGaussian, random_linear_gaussian
 
@@ -120,7 +120,8 @@ def relative_weight_variance(model: LinearGaussian) -> float:
 
 
 def log_weight_table(vae: VAE, x: Tensor, *, samples: int, tables: int) -> Tensor:
-    posterior = vae.posterior(vae.to_model_units(x))
+    rows = vae.to_model_units(x)
+    posterior = vae.posterior(rows)
     z = posterior.sample(Noise(0).normal(0, samples * tables, vae.latent_dim))
-    log_weights = total(vae.log_prob(x.float(), z)) + vae.log_ratio(posterior, z)
+    log_weights = vae.total_log_prob(rows, z) + vae.log_ratio(posterior, z)
     return log_weights.view(samples, tables)

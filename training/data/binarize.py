@@ -12,7 +12,7 @@ import numpy as np
 
 from training.config import Binarize
 from training.data.kinds import grey_levels
-from training.data.reading import Reading, first_cell, row_blocks
+from training.data.reading import Reading, first_cell, is_missing, row_blocks
 from training.errors import DataError
 
 
@@ -55,24 +55,32 @@ def to_intensities(reading: Reading) -> Reading:
                 f"{reading.cell(place(row), column)}: {x[row, column]:.12g} came; --binarize needs "
                 f"grey values, from 0 to 1 or whole numbers from 0 to 255."
             )
-    high = max(float(x.max()) for x, _ in reading.parts())
+    high = max(float(np.fmax.reduce(x, axis=None)) for x, _ in reading.parts())
     top = 1 if high <= 1 else (reading.pixel_levels or grey_levels(high)) - 1
     test = None if reading.test is None else _divided(reading.test, top)
     return replace(reading, x=_divided(reading.x, top), test=test)
 
 
 def draw_pixels(intensities: np.ndarray, seed: int, stream: Stream) -> np.ndarray:
-    """One Bernoulli draw of every pixel, uint8; the same for the same seed and stream."""
+    """One Bernoulli draw of every pixel; the same for the same seed and stream.
+
+    uint8, or float32 where pixels are missing and stay so.
+    """
     generator = np.random.Generator(np.random.PCG64([seed, stream]))
     pixels = np.empty(intensities.shape, dtype=np.uint8)
     for start, block in row_blocks(intensities):
         pixels[start : start + len(block)] = generator.random(block.shape) < block
-    return pixels
+    return _with_gaps_of(intensities, pixels)
 
 
 def cut_pixels(intensities: np.ndarray) -> np.ndarray:
-    """1 from the middle grey on, uint8."""
-    return (intensities >= 0.5).astype(np.uint8)
+    """1 from the middle grey on, uint8, or float32 where pixels are missing and stay so."""
+    return _with_gaps_of(intensities, (intensities >= 0.5).astype(np.uint8))
+
+
+def _with_gaps_of(intensities: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    missing = is_missing(intensities)
+    return np.where(missing, np.float32(np.nan), pixels) if missing.any() else pixels
 
 
 def _divided(x: np.ndarray, top: int) -> np.ndarray:

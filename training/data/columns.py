@@ -1,7 +1,7 @@
 """One column of a table: from its cells to numbers, or to the codes of names."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -16,9 +16,15 @@ MIN_ROWS_PER_CATEGORY = 2
 """Text with fewer rows for each of its values is rather a label or a note than a category."""
 
 MIN_NUMERIC_SHARE = 0.5
-"""Where at least so many cells are numbers, the column is meant to be one and the rest is wrong."""
+"""Where at least so many values are numbers, all are meant to be and the others are wrong."""
 
-_MISSING_WORDS = ("na", "n/a", "null", "none", "?", "-", "--", ".", "missing")
+# As they are written: `na`, `none`, `missing` or `-` may well be a category's name.
+_GAPS_AMONG_NAMES = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+# Where all else is a number, a word can only mean that there is none; in small letters.
+_GAPS_AMONG_NUMBERS = (
+    *("?", "na", "n/a", "#n/a", "<na>", "nan", "null"),
+    *("none", "missing", "-", "--", "."),
+)
 _DATE = r"^\d{4}-\d\d-\d\d([T ].*)?$"
 _DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
 
@@ -28,14 +34,18 @@ class Column:
     """A column to learn from.
 
     Args:
-        values: One number a row; codes where there are categories.
+        values: One number a row; codes where there are categories, NaN where a cell is missing.
         whole: Whether it was written as whole numbers.
         categories: The names of the codes, if it was text.
+        gap_words: Words that were read as missing cells, and in how many cells they stood.
+        kept_words: Words that would have been, had the flags not asked for names; likewise.
     """
 
     values: np.ndarray
     whole: bool
     categories: tuple[str, ...] | None = None
+    gap_words: Mapping[str, int] = field(default_factory=dict)
+    kept_words: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,16 +68,18 @@ class ColumnReader:
         """The column's numbers or codes.
 
         Raises:
-            DataError: a cell is empty or no number, or the whole column is of no use.
+            DataError: a cell is no number, or the whole column is of no use.
         """
-        self._refuse_missing(cells)
         dtype = cells.dtype
+        if cells.null_count() == len(cells):
+            return _without_values(cells)
         if dtype == pl.String:
-            return self._read_text(cells)
+            return self._read_text(cells.set(cells.str.strip_chars() == "", None))
         if isinstance(dtype, pl.Enum):
             return _encode(cells, dtype.categories.to_list())
         if dtype == pl.Categorical or (self.wanted == "categorical" and _is_number(dtype)):
-            return self._read_names(cells.cast(pl.String))
+            observed = cells.fill_nan(None) if dtype.is_float() else cells
+            return self._read_names(observed.cast(pl.String))
         if not _is_number(dtype):
             raise self._column_error(
                 f"is of type {dtype}; numbers or text are needed, or --ignore {self.name}"
@@ -75,21 +87,38 @@ class ColumnReader:
         return Column(_numbers(cells), whole=dtype.is_integer() or dtype == pl.Boolean)
 
     def _read_text(self, cells: pl.Series) -> Column:
-        """Numbers where the cells are, else names."""
+        """Numbers where all values are, else names; empty cells are null."""
         if self.wanted == "categorical":
-            return self._read_names(cells)
+            words = _counts(cells, cells.is_in(_GAPS_AMONG_NAMES))
+            return replace(self._read_names(cells), kept_words=words)
         numbers = cells.cast(pl.Float64, strict=False)
-        wrong = numbers.is_null()
-        if not wrong.any():
-            integers = cells.cast(pl.Int64, strict=False)
-            return Column(_numbers(numbers), whole=integers.null_count() == 0)
-        if self.wanted is not None or 1 - wrong.sum() / len(cells) >= MIN_NUMERIC_SHARE:
-            raise self._wrong_number(cells, row=int(wrong.arg_max() or 0))
-        self._refuse_unique_text(cells)
-        return self._read_names(cells)
+        gaps = cells.str.to_lowercase().is_in(_GAPS_AMONG_NUMBERS) | numbers.is_nan()
+        values = cells.set(gaps, None)
+        if self._are_numbers(values, numbers):
+            whole = values.cast(pl.Int64, strict=False).count() == values.count()
+            return Column(_numbers(numbers), whole=whole, gap_words=_counts(cells, gaps))
+        gaps = cells.is_in(_GAPS_AMONG_NAMES)
+        names = cells.set(gaps, None)
+        self._refuse_unique_text(names)
+        return replace(self._read_names(names), gap_words=_counts(cells, gaps))
+
+    def _are_numbers(self, values: pl.Series, numbers: pl.Series) -> bool:
+        """Whether there are values, and all are numbers.
+
+        Raises:
+            DataError: some are not, though the column is meant to hold numbers.
+        """
+        num_values, wrong = values.count(), values.is_not_null() & numbers.is_null()
+        if self.wanted is None and wrong.sum() > (1 - MIN_NUMERIC_SHARE) * num_values:
+            return False
+        if wrong.any():
+            raise self._wrong_number(values, row=int(wrong.arg_max() or 0))
+        return num_values > 0 or self.wanted is not None
 
     def _read_names(self, cells: pl.Series) -> Column:
-        names = cells.unique().to_list()
+        names = cells.drop_nulls().unique().to_list()
+        if not names:
+            return _without_values(cells)
         if len(names) > MAX_CATEGORIES:
             raise self._column_error(
                 f"has {len(names):,} different values; a categorical one needs at most "
@@ -97,19 +126,9 @@ class ColumnReader:
             )
         return _encode(cells, sorted(names, key=_natural_order))
 
-    def _refuse_missing(self, cells: pl.Series) -> None:
-        missing = cells.is_null()
-        if cells.dtype == pl.String:
-            missing |= cells == ""
-        if missing.any():
-            row = int(missing.arg_max() or 0)
-            raise self._cell_error(row, "the cell is empty; missing values are not supported yet")
-
     def _wrong_number(self, cells: pl.Series, *, row: int) -> DataError:
         text = cells[row]
-        if text.lower() in _MISSING_WORDS:
-            needed = "missing values are not supported yet, so a number is needed"
-        elif cells.str.contains(_DECIMAL_COMMA).any():
+        if cells.str.contains(_DECIMAL_COMMA).any():
             needed = "a number with a decimal point is needed"
         elif self.wanted is not None:
             needed = f"kind {self.wanted} needs a number"
@@ -119,16 +138,20 @@ class ColumnReader:
 
     def _refuse_unique_text(self, cells: pl.Series) -> None:
         """Refuses notes, labels, dates and numbers in disguise, from which nothing is learnt."""
-        distinct, first = cells.n_unique(), _shortened(cells[0])
-        if cells.str.contains(_DECIMAL_COMMA).all():
-            raise self._cell_error(0, f"{first} came; a number with a decimal point is needed")
-        if cells.str.contains(_DATE).all():
+        row = int(cells.is_not_null().arg_max() or 0)
+        names = cells.drop_nulls()
+        if names.is_empty():
+            return
+        distinct, first = names.n_unique(), _shortened(names[0])
+        if names.str.contains(_DECIMAL_COMMA).all():
+            raise self._cell_error(row, f"{first} came; a number with a decimal point is needed")
+        if names.str.contains(_DATE).all():
             raise self._column_error(
                 f"holds dates such as {first}; numbers are needed, or --ignore {self.name}"
             )
-        if distinct > min(MAX_INFERRED_CATEGORIES, len(cells) // MIN_ROWS_PER_CATEGORY):
+        if distinct > min(MAX_INFERRED_CATEGORIES, len(names) // MIN_ROWS_PER_CATEGORY):
             raise self._column_error(
-                f"holds {distinct:,} different texts in {len(cells):,} rows, such as {first}; "
+                f"holds {distinct:,} different texts in {len(names):,} rows, such as {first}; "
                 f"--ignore {self.name} is needed, or --kind {self.name}=categorical"
             )
 
@@ -151,6 +174,15 @@ def _is_number(dtype: pl.DataType) -> bool:
 
 def _numbers(cells: pl.Series) -> np.ndarray:
     return cells.cast(pl.Float64).to_numpy()
+
+
+def _without_values(cells: pl.Series) -> Column:
+    return Column(np.full(len(cells), np.nan), whole=False)
+
+
+def _counts(cells: pl.Series, gaps: pl.Series) -> dict[str, int]:
+    """How often each of the words that were found stands there."""
+    return dict(cells.filter(gaps.fill_null(value=False)).value_counts(sort=True).rows())
 
 
 def _encode(cells: pl.Series, categories: list[str]) -> Column:

@@ -6,6 +6,7 @@ import numpy as np
 
 from model_store.schema import Feature
 from training.config import Binarize
+from training.data.gaps import count_missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +17,9 @@ class Dataset:
         source: The file's or folder's name without its path, or that of the built-in set.
         default_name: The model's name where none is given.
         x: Rows in data units, shape (rows, *event_shape), every value in its feature's support;
-            codes for categories. Of the dtype they came in where that loses nothing: uint8 images
-            stay uint8. With `binarize` "dynamic": grey values in [0, 1].
+            codes for categories, NaN for a missing cell. Of the dtype they came in where that
+            loses nothing: uint8 images stay uint8. With `binarize` "dynamic": grey values from 0
+            to 1.
         features: In flat order.
         test: Held-out rows that came apart from the rest, or None; like x.
         binarize: How grey values became, or with "dynamic" will become, 0 and 1.
@@ -31,6 +33,16 @@ class Dataset:
     test: np.ndarray | None = None
     binarize: Binarize = "none"
     notes: tuple[str, ...] = ()
+
+    @property
+    def num_rows(self) -> int:
+        """Rows, held-out ones included."""
+        return len(self.x) + (0 if self.test is None else len(self.test))
+
+    def missing_cells(self) -> np.ndarray:
+        """Missing cells of each feature, in flat order, held-out rows included."""
+        missing = count_missing(self.x)
+        return missing if self.test is None else missing + count_missing(self.test)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from itertools import starmap
 import numpy as np
 
 from model_store.schema import Kind
-from training.data.reading import Reading, row_blocks
+from training.data.reading import Reading, is_missing, row_blocks
 
 MAX_ORDINAL_LEVELS = 32
 """Hours, days of a month, marks and 4-bit pixels are scales; ages and years are not."""
@@ -19,6 +19,8 @@ MAX_MEAN_COUNT = 50
 @dataclass(frozen=True)
 class Facts:
     """All that is looked at of a feature, so that the order of the rows cannot matter.
+
+    Missing cells are not looked at.
 
     Args:
         low: Smallest value.
@@ -36,20 +38,23 @@ class Facts:
 
 
 def facts_of(reading: Reading) -> list[Facts]:
-    """The facts of every feature, in flat order."""
+    """The facts of every feature, each with a value in some row, in flat order."""
     (x, _), *held_out = reading.parts()
-    low, high, total = x[0], x[0], np.zeros(x.shape[1])
+    low, high, total, observed = x[0], x[0], np.zeros(x.shape[1]), np.zeros(x.shape[1])
     zero_or_one, integral = np.ones((2, x.shape[1]), dtype=bool)
     for _, block in row_blocks(x):
-        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
-        total += block.sum(axis=0, dtype=np.float64)
-        zero_or_one &= ((block == 0) | (block == 1)).all(axis=0)
-        integral &= (block == np.floor(block)).all(axis=0)
+        missing = is_missing(block)
+        # fmin and fmax pass over NaN.
+        low, high = np.fmin(low, np.fmin.reduce(block)), np.fmax(high, np.fmax.reduce(block))
+        total += block.sum(axis=0, dtype=np.float64, where=~missing)
+        observed += block.shape[0] - missing.sum(axis=0)
+        zero_or_one &= ((block == 0) | (block == 1) | missing).all(axis=0)
+        integral &= ((block == np.floor(block)) | missing).all(axis=0)
     for test, _ in held_out:
-        high = np.maximum(high, test.max(axis=0))
+        high = np.fmax(high, np.fmax.reduce(test))
     # Pictures are often kept as floats even where levels are meant; a column's type is chosen.
     whole = integral if reading.is_image else reading.whole
-    columns = (low, high, total / x.shape[0], whole, zero_or_one)
+    columns = (low, high, total / observed, whole, zero_or_one)
     return list(starmap(Facts, zip(*(c.tolist() for c in columns), strict=True)))
 
 

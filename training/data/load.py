@@ -11,6 +11,7 @@ from training.data.builtin import BUILT_IN, read_built_in
 from training.data.csv_files import read_csv
 from training.data.dataset import Dataset
 from training.data.features import check_values, decide_kinds, make_features
+from training.data.gaps import check_observed, without_empty_rows
 from training.data.images import read_images
 from training.data.kinds import facts_of, infer_kinds
 from training.data.reading import Reading, check_finite, readable, without_columns
@@ -39,6 +40,8 @@ def load_dataset(config: TrainingConfig) -> Dataset:
     """
     reading = _read(config)
     check_finite(reading)
+    check_observed(reading)
+    reading = without_empty_rows(reading)
     facts = facts_of(reading)
     kinds = decide_kinds(reading, infer_kinds(reading, facts), config)
     if config.binarize == "none":

@@ -29,7 +29,7 @@ class Reading:
     Args:
         source: What messages call it: the file's or folder's name, or that of the built-in set.
         default_name: The model's name where none is given.
-        x: Rows, shape (rows, *event); text is already codes.
+        x: Rows, shape (rows, *event); text is already codes, and NaN a missing cell.
         names: Of the features, in flat order.
         whole: Per feature, whether it was stored as whole numbers.
         categories: Names of the codes, by flat index, of features that were text.
@@ -37,6 +37,7 @@ class Reading:
         pixel_levels: Grey levels, where the source's format fixes them.
         test: Held-out rows that came apart.
         place: Row index to the words that lead a user to it.
+        test_place: The same of a held-out row.
         notes: Sentences worth showing, none of them an error.
     """
 
@@ -50,6 +51,7 @@ class Reading:
     pixel_levels: int | None = None
     test: np.ndarray | None = None
     place: Callable[[int], str] = lambda row: f"row {row + 1}"
+    test_place: Callable[[int], str] = lambda row: f"test row {row + 1}"
     notes: tuple[str, ...] = ()
 
     @property
@@ -62,16 +64,20 @@ class Reading:
         """Whether a row is a grid, whose cells are all of one kind."""
         return self.x.ndim > 2
 
+    @property
+    def word(self) -> str:
+        """What a feature is called in a message."""
+        return "column" if len(self.event_shape) == 1 else "feature"
+
     def parts(self) -> Iterator[tuple[np.ndarray, Callable[[int], str]]]:
         """The rows and, where there are some, the held-out rows, each flat and with its places."""
         yield self.x.reshape(self.x.shape[0], -1), self.place
         if self.test is not None:
-            yield self.test.reshape(self.test.shape[0], -1), lambda row: f"test {self.place(row)}"
+            yield self.test.reshape(self.test.shape[0], -1), self.test_place
 
     def cell(self, place: str, feature: int) -> str:
         """The words that lead a user to a cell."""
-        word = "column" if len(self.event_shape) == 1 else "feature"
-        return f"{self.source}, {place}, {word} {self.names[feature]!r}"
+        return f"{self.source}, {place}, {self.word} {self.names[feature]!r}"
 
 
 def row_blocks(x: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -81,12 +87,20 @@ def row_blocks(x: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield start, x[start : start + step]
 
 
+def is_missing(x: np.ndarray) -> np.ndarray:
+    """Which cells are missing: those that hold NaN, as none but a floating point type can."""
+    if np.issubdtype(x.dtype, np.floating):
+        missing: np.ndarray = np.isnan(x)
+        return missing
+    return np.broadcast_to(np.False_, x.shape)
+
+
 def first_cell(
     x: np.ndarray, is_wrong: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[int, int] | None:
-    """Row and column of the first wrong cell of a flat array, or None."""
+    """Row and column of the first wrong cell of a flat array, or None; no missing one is wrong."""
     for start, block in row_blocks(x):
-        wrong = is_wrong(block)
+        wrong = is_wrong(block) & ~is_missing(block)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             return start + int(row), int(column)
@@ -160,26 +174,19 @@ def without_columns(reading: Reading, config: TrainingConfig) -> Reading:
 
 
 def check_finite(reading: Reading) -> None:
-    """Refuses the first cell that is no finite number.
+    """Refuses the first infinite cell.
 
     Raises:
         DataError: the cell.
     """
     for x, place in reading.parts():
-        found = None
-        if np.issubdtype(x.dtype, np.floating):
-            found = first_cell(x, lambda block: ~np.isfinite(block))
+        found = first_cell(x, np.isinf) if np.issubdtype(x.dtype, np.floating) else None
         if found is not None:
             row, column = found
-            value = x[row, column]
-            raise DataError(f"{reading.cell(place(row), column)}: {not_finite(value)}")
-
-
-def not_finite(value: float) -> str:
-    """What is said of a cell that holds NaN or an infinity."""
-    if np.isnan(value):
-        return "NaN came; missing values are not supported yet, so a finite number is needed."
-    return f"{value:g} came; a finite number is needed."
+            raise DataError(
+                f"{reading.cell(place(row), column)}: {x[row, column]:g} came; "
+                f"a finite number is needed."
+            )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 from training.config import TrainingConfig
 from training.data.binarize import Stream, draw_pixels
 from training.data.dataset import Dataset
+from training.data.gaps import count_missing, or_ignore
 from training.errors import DataError
 
 MIN_TRAINING_ROWS = 10
@@ -29,7 +30,7 @@ def split_for(dataset: Dataset, config: TrainingConfig) -> Split:
     """The split that a run with this config trains, selects and is evaluated on.
 
     Raises:
-        DataError: too few rows are left to train on.
+        DataError: too few rows are left to train on, or none of them has a value of some feature.
     """
     return split_rows(
         dataset,
@@ -45,7 +46,7 @@ def split_rows(
     """The rows in three; a dataset that brings its own test rows is cut in two.
 
     Raises:
-        DataError: too few rows are left to train on.
+        DataError: too few rows are left to train on, or none of them has a value of some feature.
     """
     rows = dataset.x.shape[0]
     num_validation = max(1, round(rows * validation_fraction))
@@ -60,7 +61,21 @@ def split_rows(
     test, validation, train = np.split(order, [num_test, num_test + num_validation])
     held_out = dataset.x[test] if dataset.test is None else dataset.test
     split = Split(train=dataset.x[train], validation=dataset.x[validation], test=held_out)
+    _check_observed(dataset, split.train)
     return _drawn(split, seed) if dataset.binarize == "dynamic" else split
+
+
+def _check_observed(dataset: Dataset, train: np.ndarray) -> None:
+    missing = count_missing(train)
+    if (missing == train.shape[0]).any():
+        i = int(missing.argmax())
+        name = dataset.features[i].name
+        observed = dataset.x.shape[0] - int(count_missing(dataset.x)[i])
+        values = "1 value" if observed == 1 else f"{observed:,} values"
+        raise DataError(
+            f"{dataset.source}: {name!r} has {values} in {dataset.x.shape[0]:,} rows, none of them "
+            f"in a training row; more are needed{or_ignore(name, dataset.event_shape)}."
+        )
 
 
 def _drawn(split: Split, seed: int) -> Split:

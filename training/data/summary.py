@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
 from model_store.schema import Feature, Kind
 from training.data.dataset import Dataset
 
@@ -21,6 +23,7 @@ class FeatureSummary:
         kind: Their kind.
         likelihood: Their likelihood's name.
         values: Their categories or range.
+        missing: How many of their cells are missing, held-out rows included.
     """
 
     name: str
@@ -28,12 +31,14 @@ class FeatureSummary:
     kind: Kind
     likelihood: str
     values: str
+    missing: int = 0
 
 
 def summarise_features(dataset: Dataset) -> list[FeatureSummary]:
     """The features in flat order, one a line where there is room."""
     x = dataset.x.reshape(dataset.x.shape[0], -1)
-    low, high = x.min(axis=0).tolist(), x.max(axis=0).tolist()
+    low, high = np.fmin.reduce(x).tolist(), np.fmax.reduce(x).tolist()
+    missing = dataset.missing_cells()
     return [
         FeatureSummary(
             name=_names([dataset.features[i].name for i in group]),
@@ -43,6 +48,7 @@ def summarise_features(dataset: Dataset) -> list[FeatureSummary]:
             values=_values(
                 dataset.features[group[0]], min(low[i] for i in group), max(high[i] for i in group)
             ),
+            missing=int(missing[group].sum()),
         )
         for group in _groups(dataset.features)
     ]

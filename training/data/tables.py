@@ -1,6 +1,6 @@
 """A table's columns side by side: Parquet files, and what CSV files share with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ from training.data.reading import Reading, check_columns, check_rows, model_name
 from training.errors import DataError
 
 MAX_NAME_LENGTH = 256
+
+_COLUMNS_SHOWN = 3  # in a note
 
 
 def read_parquet(path: Path, config: TrainingConfig) -> Reading:
@@ -75,4 +77,21 @@ def table_reading(
         categories={i: c.categories for i, c in enumerate(columns) if c.categories is not None},
         is_table=True,
         place=place,
+        notes=(
+            *_notes(path.name, frame.columns, [c.gap_words for c in columns], "read as missing"),
+            *_notes(path.name, frame.columns, [c.kept_words for c in columns], "kept as a name"),
+        ),
     )
+
+
+def _notes(
+    source: str, names: Sequence[str], words: Sequence[Mapping[str, int]], what: str
+) -> Iterator[str]:
+    """A sentence for each word: in how many cells of which columns it stood, and what it became."""
+    for word in sorted(set().union(*words)):
+        where = [repr(name) for name, counts in zip(names, words, strict=True) if word in counts]
+        count = sum(counts.get(word, 0) for counts in words)
+        cells = "1 cell" if count == 1 else f"{count:,} cells"
+        more = len(where) - _COLUMNS_SHOWN
+        columns = ", ".join(where[:_COLUMNS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+        yield f"{source}: {cells} {word!r} {what}, in column {columns}."

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
@@ -42,6 +42,11 @@ class CategoricalLikelihood(DiscreteLikelihood):
     def center(self) -> Float[Tensor, "*batch features"]:
         """The most probable code."""
         return self.logits.argmax(dim=-1).to(self.logits.dtype)
+
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """NaN: codes without an order have no distances."""
+        return torch.full_like(self.center, torch.nan)
 
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""
@@ -81,6 +86,11 @@ class CategoricalHead(LikelihoodHead):
         positions = y.long() + self._starts().to(y.device)
         return y.new_zeros(y.shape[0], self.input_width).scatter_(1, positions, 1.0)
 
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """Each feature's answer for all of its categories."""
+        counts = torch.tensor(self.cardinalities, device=observed.device)
+        return observed.repeat_interleave(counts, dim=-1)
+
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> CategoricalLikelihood:
         """Outputs are logits, the features' own side by side."""
         if self._uniform_width:
@@ -92,8 +102,11 @@ class CategoricalHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Log base rates, with one count spread over each feature's categories."""
+        widths = torch.tensor(self.cardinalities)
         prior = torch.cat([y.new_full((c,), 1 / c) for c in self.cardinalities])
-        return torch.log((self.embed(y).sum(dim=0) + prior) / (y.shape[0] + 1))
+        observed = (~y.isnan()).to(y.dtype).repeat_interleave(widths, dim=1)
+        counts = (self.embed(y.nan_to_num()) * observed).sum(dim=0)
+        return torch.log((counts + prior) / (observed.sum(dim=0) + 1))
 
     def _starts(self) -> Tensor:
         widths = torch.tensor(self.cardinalities)

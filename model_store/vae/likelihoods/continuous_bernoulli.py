@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import UnitIntervalSupport
 
 LOGIT_LIMIT = 100.0
@@ -74,6 +75,11 @@ class ContinuousBernoulliLikelihood(Likelihood):
         """Means."""
         return self.low + self.width * _mean(self.logits)
 
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """1 / l^2 - 1 / (4 sinh(l / 2)^2), times the width squared."""
+        return self.width.square() * _variance(self.logits.double()).to(self.logits.dtype)
+
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of the mixture over the first axis."""
         return (weights.unsqueeze(-1) * self.center).sum(dim=0)
@@ -119,7 +125,7 @@ class ContinuousBernoulliHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """The logits whose laws have the features' means, by bisection, but none near the limit."""
-        mean = y.double().mean(dim=0)
+        mean = over_observed(y, lambda y: y.double().mean(dim=0))
         high = torch.full_like(mean, 0.5 * LOGIT_LIMIT)
         low = -high
         for _ in range(50):
@@ -154,6 +160,15 @@ def _mean(logits: Tensor) -> Tensor:
     terms = (1 / 12, -1 / 720, 1 / 30_240, -1 / 1_209_600, 1 / 47_900_160)
     series = 0.5 + logits * _series(square, terms) / square.clamp(min=1e-30)
     return torch.where(logits.abs() < _SERIES_BELOW, series, closed)
+
+
+def _variance(logits: Tensor) -> Tensor:
+    """The derivative of the mean by the logit."""
+    size = logits.abs().clamp(min=_SERIES_BELOW)
+    closed = size.pow(-2) - torch.exp(-size) / torch.expm1(-size).square()
+    square = logits.square().clamp(max=_SERIES_BELOW**2)
+    terms = (-1 / 240, 1 / 6_048, -1 / 172_800, 1 / 5_322_240, -691 / 118_879_488_000)
+    return torch.where(logits.abs() < _SERIES_BELOW, 1 / 12 + _series(square, terms), closed)
 
 
 def _series(square: Tensor, terms: tuple[float, ...]) -> Tensor:

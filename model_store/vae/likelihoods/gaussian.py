@@ -47,6 +47,11 @@ class GaussianLikelihood(LocationScaleLikelihood):
         wide = wide_log_mass(torch.special.log_ndtr, interval)
         return torch.where(interval.half <= widest, narrow, wide)
 
+    @property
+    def standard_variance(self) -> Float[Tensor, "..."]:
+        """1."""
+        return torch.ones_like(self.log_scale)
+
     def standard_quantile(
         self, uniforms: Float[Tensor, "*batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -50,6 +50,11 @@ class Likelihood(ABC):
     def center(self) -> Float[Tensor, "*batch features"]:
         """The mean of each feature, or for unordered categories the most probable one."""
 
+    @property
+    @abstractmethod
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """Variances, infinite where the law has none; NaN for unordered categories."""
+
     @abstractmethod
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Center of a mixture over the first axis, whose weights sum to 1 over it."""
@@ -113,13 +118,23 @@ class LikelihoodHead(nn.Module, ABC):
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """What the encoder sees of a row in model units: codes become one-hot, levels [-1, 1]."""
 
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """For each of `embed`'s inputs, whether the feature that it speaks of is observed."""
+        return observed
+
     @abstractmethod
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> Likelihood:
         """The likelihood these decoder outputs stand for, in model units."""
 
     @abstractmethod
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
-        """Outputs that fit each feature's marginal, where the decoder's last bias starts."""
+        """Outputs that fit each feature's marginal, where the decoder's last bias starts.
+
+        NaN in y is a missing cell, here and in `initialize_parameters`.
+        """
+
+    def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
+        """Starts what is learned but no function of z at each feature's marginal."""
 
     def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:  # noqa: ARG002
         """True for features whose scale is held up by its floor alone, averaged over a batch.

@@ -43,6 +43,11 @@ class LaplaceLikelihood(LocationScaleLikelihood):
         both = torch.expm1(interval.low.clamp(max=0)) + torch.expm1(-interval.high.clamp(min=0))
         return torch.where(interval.high > 0, torch.log(-0.5 * both), beside)
 
+    @property
+    def standard_variance(self) -> Float[Tensor, "..."]:
+        """2."""
+        return torch.full_like(self.log_scale, 2.0)
+
     def standard_quantile(
         self, uniforms: Float[Tensor, "*batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -50,6 +50,11 @@ class MixedLikelihood(Likelihood):
         """Means, and most probable codes of unordered features."""
         return self._gather(lambda _, part: part.center)
 
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """Variances of the parts, NaN for unordered features."""
+        return self._gather(lambda _, part: part.variance)
+
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
         """Centers of the parts' mixtures."""
         return self._gather(lambda _, part: part.weighted_center(weights))
@@ -130,6 +135,10 @@ class MixedHead(LikelihoodHead):
         """The parts' embeddings side by side."""
         return torch.cat([head.embed(y[:, list(c)]) for c, head in self._parts()], dim=-1)
 
+    def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
+        """Each part's own, side by side."""
+        return torch.cat([head.widen(observed[:, list(c)]) for c, head in self._parts()], dim=-1)
+
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> MixedLikelihood:
         """Each head reads its own slice of the outputs."""
         slices = outputs.split([head.output_width for _, head in self._parts()], dim=-1)
@@ -140,6 +149,11 @@ class MixedHead(LikelihoodHead):
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """The parts' initial outputs side by side."""
         return torch.cat([head.initial_outputs(y[:, list(c)]) for c, head in self._parts()])
+
+    def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
+        """Each part's from its own columns."""
+        for columns, head in self._parts():
+            head.initialize_parameters(y[:, list(columns)])
 
     def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:
         """Each part's own answer, in the table's order."""

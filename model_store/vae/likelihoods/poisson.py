@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import IntegerSupport
 
 LOG_RATE_RANGE = (-20.0, 20.0)
@@ -38,6 +39,11 @@ class PoissonLikelihood(DiscreteLikelihood):
     @property
     def center(self) -> Float[Tensor, "*batch features"]:
         """Expected counts."""
+        return self.log_rate.exp()
+
+    @property
+    def variance(self) -> Float[Tensor, "*batch features"]:
+        """The rates."""
         return self.log_rate.exp()
 
     def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
@@ -85,4 +91,4 @@ class PoissonHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Log of the mean count, with half a count added."""
-        return torch.log((y.sum(dim=0) + 0.5) / y.shape[0])
+        return over_observed(y, lambda y: torch.log((y.sum(dim=0) + 0.5) / y.shape[0]))

@@ -64,6 +64,11 @@ class StudentTLikelihood(LocationScaleLikelihood):
         wide = wide_log_mass(self._log_tail, interval)
         return torch.where(interval.half <= widest, narrow, wide)
 
+    @property
+    def standard_variance(self) -> Float[Tensor, "..."]:
+        """The ratio df / (df - 2), infinite up to df = 2."""
+        return torch.where(self.df > 2, self.df / (self.df - 2), torch.inf)
+
     def standard_quantile(
         self, uniforms: Float[Tensor, "*batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -138,6 +138,34 @@ def test_the_users_mistakes_end_with_one_sentence_and_code_2(
     assert not store.exists()
 
 
+@pytest.mark.parametrize("library", ["polars", "PIL", "sklearn"])
+def test_without_the_training_libraries_one_sentence_says_what_to_install(library: str) -> None:
+    script = (
+        f"import runpy, sys; sys.modules[{library!r}] = None; sys.argv[1:] = ['iris'];"
+        "runpy.run_module('training', run_name='__main__')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "vae-train: The training libraries are not installed; "
+        "pip install 'vae-service[train]' is needed.\n"
+    )
+
+
+def test_rows_with_gaps_are_not_trained_on_yet(tmp_path: Path, store: Path) -> None:
+    source = tmp_path / "t.csv"
+    source.write_text("a,b\n" + "1.5,2\n,1\n2.5,\n" * 20)
+
+    result = train(str(source), "--store", str(store), *SMALL)
+
+    assert result.exit_code == 2
+    assert "t.csv has 40 missing cells; models are not trained on those yet" in result.stderr
+
+
 def test_an_unwritable_store_is_noticed_before_training(table: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")

@@ -162,14 +162,74 @@ def test_an_archive_and_an_array_are_told_apart(tmp_path: Path) -> None:
     assert "its name must end in .npz" in refusal(archive)
 
 
-@pytest.mark.parametrize(("value", "said"), [(np.nan, "NaN came"), (-np.inf, "-inf came")])
-def test_the_first_cell_that_is_not_finite_is_named(
-    tmp_path: Path, value: float, said: str
-) -> None:
+def test_the_first_infinite_cell_is_named(tmp_path: Path) -> None:
     table = TABLE.copy()
-    table[4, 1] = value
+    table[3, 1], table[4, 1] = np.nan, -np.inf
 
-    assert f"t.npy, row 5, column 'x[1]': {said}" in refusal(npy_file(tmp_path / "t.npy", table))
+    assert refusal(npy_file(tmp_path / "t.npy", table)) == (
+        "t.npy, row 5, column 'x[1]': -inf came; a finite number is needed."
+    )
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_nan_is_a_missing_cell_and_the_type_stays(tmp_path: Path, dtype: str) -> None:
+    table = TABLE.astype(dtype)
+    table[4, 1] = np.nan
+
+    dataset = load(npy_file(tmp_path / "t.npy", table))
+
+    assert dataset.x.dtype == dtype
+    assert dataset.missing_cells().tolist() == [0, 1]
+
+
+def test_minus_one_is_a_value_like_any_other(tmp_path: Path) -> None:
+    codes = np.column_stack([[0, 1, -1] * 8, [0, 1, 2] * 8])
+
+    assert "'x[0]': -1 came; kind categorical needs a whole number" in refusal(
+        npy_file(tmp_path / "t.npy", codes), kind=["x[0]=categorical"]
+    )
+
+
+@pytest.mark.parametrize(("top", "kind"), [(1, "binary"), (16, "pixel"), (0.5, "unit_interval")])
+def test_images_may_have_missing_pixels(tmp_path: Path, top: float, kind: str) -> None:
+    images = np.zeros((ROWS, 2, 2))
+    images[0], images[1, 0, 0] = top, np.nan
+
+    dataset = load(npy_file(tmp_path / "t.npy", images))
+
+    assert set(kinds_of(dataset)) == {kind}
+    assert dataset.missing_cells().tolist() == [1, 0, 0, 0]
+
+
+def test_a_pixel_that_no_image_has_is_named(tmp_path: Path) -> None:
+    images = np.zeros((ROWS, 2, 2))
+    images[:, 1, 0] = np.nan
+
+    assert refusal(npy_file(tmp_path / "t.npy", images)) == (
+        "t.npy, feature 'x[1,0]' has no value in any row; one is needed."
+    )
+
+
+def test_held_out_rows_may_have_gaps_and_keep_their_places(tmp_path: Path) -> None:
+    held_out = np.array([[np.nan, np.nan], [1.0, np.nan], [1.0, 7.0]])
+    source = npz_file(tmp_path / "t.npz", X=TABLE > 0, T=held_out)
+
+    message = refusal(source, key="X", test_key="T")
+
+    assert message == "t.npz, test row 3, column 'x[1]': 7 came; kind binary needs 0 or 1."
+
+
+def test_held_out_rows_without_a_value_are_left_out(tmp_path: Path) -> None:
+    held_out = np.array([[np.nan, np.nan], [1.0, np.nan]])
+    source = npz_file(tmp_path / "t.npz", X=TABLE, T=held_out, N=held_out[:1])
+
+    dataset = load(source, key="X", test_key="T")
+
+    assert dataset.missing_cells().tolist() == [0, 1]
+    assert dataset.notes == ("t.npz: 1 row without any value left out.",)
+    assert refusal(source, key="X", test_key="N") == (
+        "t.npz has no test row with a value; one is needed."
+    )
 
 
 def test_counts_of_an_array_stay_counts(tmp_path: Path) -> None:

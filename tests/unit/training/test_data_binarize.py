@@ -95,6 +95,29 @@ def test_with_dynamic_only_training_rows_stay_grey(tmp_path: Path) -> None:
     assert np.array_equal(split.test, again.test)
 
 
+@pytest.mark.parametrize("how", ["dynamic", "static", "threshold"])
+def test_a_missing_pixel_is_neither_0_nor_1(tmp_path: Path, how: str) -> None:
+    grey = grey_images() / 255
+    grey[::2, 1, 2] = np.nan
+
+    split = split_rows(
+        binarized(tmp_path, grey, how), validation_fraction=0.2, test_fraction=0.2, seed=3
+    )
+
+    parts = np.concatenate([split.train, split.validation, split.test])
+    assert np.isnan(parts).sum() == np.isnan(parts[:, 1, 2]).sum() == ROWS // 2
+    assert set(np.unique(split.test[~np.isnan(split.test)])) == {0, 1}
+
+
+def test_gaps_leave_the_draws_of_other_pixels_alone() -> None:
+    grey = np.full((100, 10), 0.5)
+    gaps = np.where(np.arange(10) == 3, np.nan, grey)
+
+    whole, rest = (draw_pixels(x, 0, Stream.ROWS) for x in (grey, gaps))
+
+    assert np.array_equal(np.delete(whole, 3, axis=1), np.delete(rest, 3, axis=1))
+
+
 @pytest.mark.parametrize("how", ["static", "threshold"])
 def test_held_out_rows_are_made_binary_too(tmp_path: Path, how: str) -> None:
     np.savez(tmp_path / "t.npz", X=grey_images(), T=grey_images(4))

@@ -45,14 +45,6 @@ def test_integers_can_be_read_as_names(tmp_path: Path) -> None:
     assert load(source, kind=["zone=categorical"]).features[0].categories == ("2", "11", "30")
 
 
-def test_a_null_is_named(tmp_path: Path) -> None:
-    source = parquet_file(tmp_path, a=[None, *numbers(ROWS - 1)])
-
-    assert refusal(source) == (
-        "t.parquet, row 1, column 'a': the cell is empty; missing values are not supported yet."
-    )
-
-
 @pytest.mark.parametrize(
     ("cell", "kind"), [(date(2024, 1, 1), "Date"), ([1.0], "List"), (b"x", "Binary")]
 )

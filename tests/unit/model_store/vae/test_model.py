@@ -11,7 +11,7 @@ from tests.models import EVENT_SHAPE, KINDS, random_rows, small_vae
 OUTSIDE = {
     "bernoulli": (0.5, "0 or 1"),
     "categorical": (2.0, "0 or 1"),
-    "gaussian": (float("nan"), "a finite number"),
+    "gaussian": (float("-inf"), "a finite number"),
     "continuous_bernoulli": (1.5, "a number from 0 to 1"),
     "discretized_logistic": (17.0, "an integer from 0 to 16"),
     "poisson": (-1.0, "an integer of at least 0"),

@@ -1,0 +1,49 @@
+"""How work is cut so that its intermediates fit a cache, and what becomes of rows that overflow."""
+
+from collections.abc import Iterator
+
+from jaxtyping import Float
+from torch import Tensor
+
+from model_store.errors import OutOfRangeError
+from model_store.vae.model import VAE
+from model_store.vae.rows import Rows
+
+# Largest intermediate, in float32 elements (4 MiB): small enough for a CPU's cache, large enough
+# that the arithmetic outweighs the calls.
+CHUNK_ELEMENTS = 2**20
+
+
+def rows_at_once(vae: VAE, *, samples: int = 1) -> int:
+    """How many rows make a chunk with so many samples each: at least one."""
+    return max(1, CHUNK_ELEMENTS // (vae.widest * samples))
+
+
+def row_blocks(vae: VAE, rows: Rows, *, samples: int = 1) -> list[Rows]:
+    """The rows in blocks whose widest layer is one chunk."""
+    return rows.split(rows_at_once(vae, samples=samples))
+
+
+def latent_blocks(vae: VAE, z: Float[Tensor, "n latents"]) -> tuple[Tensor, ...]:
+    """Latents in blocks whose widest layer is one chunk."""
+    blocks: tuple[Tensor, ...] = z.split(rows_at_once(vae))
+    return blocks
+
+
+def sample_ranges(vae: VAE, samples: range, *, rows: int) -> Iterator[range]:
+    """The samples of so many rows, in order, in ranges whose widest layer is one chunk."""
+    step = rows_at_once(vae, samples=max(1, rows))
+    for start in range(samples.start, samples.stop, step):
+        yield range(start, min(start + step, samples.stop))
+
+
+def finite_rows(values: Tensor, quantity: str) -> Tensor:
+    """The values as they are.
+
+    Raises:
+        OutOfRangeError: a row of them holds NaN or an infinity.
+    """
+    wrong = ~values.isfinite().reshape(values.shape[0], -1).all(dim=1)
+    if bool(wrong.any()):
+        raise OutOfRangeError(row=int(wrong.nonzero()[0]), quantity=quantity)
+    return values

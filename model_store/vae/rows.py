@@ -1,0 +1,79 @@
+"""Rows of data as the networks see them: in model units, and which of their features are known."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from model_store.vae.sums import total
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows in model units.
+
+    Args:
+        y: Shape (rows, features), float32. A missing feature holds 0, which every support has.
+        log_abs_det: Log |dy/dx| in nats, so that log p(x) = log p(y) + log |dy/dx|: of each feature
+            alike, shape (features,), or of each value, shape (rows, features).
+        observed: False where a feature is missing; None where nothing is.
+    """
+
+    y: Float[Tensor, "rows features"]
+    log_abs_det: Float[Tensor, "*#rows features"]
+    observed: Bool[Tensor, "rows features"] | None = None
+
+    def __len__(self) -> int:
+        """How many."""
+        return self.y.shape[0]
+
+    @property
+    def is_empty(self) -> Bool[Tensor, " rows"]:
+        """True for rows that have no observed feature."""
+        return self.num_observed == 0
+
+    @property
+    def num_observed(self) -> Int[Tensor, " rows"]:
+        """Observed features of each row."""
+        if self.observed is None:
+            return torch.full_like(self.y[:, 0], self.y.shape[1], dtype=torch.int64)
+        return self.observed.sum(dim=-1)
+
+    @property
+    def total_log_abs_det(self) -> Float[Tensor, "*rows"]:
+        """Sum of log |dy/dx| over the observed features, in float64: of each row, or of all."""
+        if self.observed is None:
+            return total(self.log_abs_det)
+        return total(torch.where(self.observed, self.log_abs_det, 0.0))
+
+    def of_observed(
+        self, values: Float[Tensor, "*batch rows features"]
+    ) -> Float[Tensor, "*batch rows features"]:
+        """The values, 0 where the feature is missing."""
+        return values if self.observed is None else values.masked_fill(~self.observed, 0.0)
+
+    def select(self, rows: Int[Tensor, " n"] | Bool[Tensor, " rows"] | slice) -> "Rows":
+        """Some of the rows."""
+        parts = {"y": self.y[rows]}
+        if self.log_abs_det.ndim > 1:
+            parts["log_abs_det"] = self.log_abs_det[rows]
+        if self.observed is not None:
+            parts["observed"] = self.observed[rows]
+        return replace(self, **parts)
+
+    def split(self, count: int) -> "list[Rows]":
+        """The rows, `count` at a time."""
+        return [
+            self.select(slice(start, start + count)) for start in range(0, max(1, len(self)), count)
+        ]
+
+    def to(self, device: torch.device) -> "Rows":
+        """The same rows on a device."""
+        observed = None if self.observed is None else self.observed.to(device)
+        return Rows(self.y.to(device), self.log_abs_det.to(device), observed)
+
+    def hide(self, hidden: Bool[Tensor, "rows features"]) -> "Rows":
+        """The rows with more of their features missing."""
+        observed = ~hidden if self.observed is None else self.observed & ~hidden
+        return replace(self, y=self.y.masked_fill(hidden, 0.0), observed=observed)
