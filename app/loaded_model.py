@@ -1,11 +1,14 @@
 """A model in memory: what a request holds on to from its first moment to its last."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from app.wire.columns import Column, columns_of
 from model_store.schema import CheckpointDocument, Feature
 from model_store.store import FolderStore
 from model_store.vae.generation import decode
@@ -54,6 +57,11 @@ class LoadedModel:
     def features(self) -> tuple[Feature, ...]:
         """The features in flat order."""
         return self.document.model.features
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """The features by name, as the columns of a table."""
+        return columns_of(self.features)
 
     @property
     def measure(self) -> Literal["density", "probability", "mixed"]:

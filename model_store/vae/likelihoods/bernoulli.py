@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import IntegerSupport
 
 
@@ -79,4 +80,4 @@ class BernoulliHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Log-odds of the base rates, with half a count on each side."""
-        return torch.logit((y.sum(dim=0) + 0.5) / (y.shape[0] + 1))
+        return over_observed(y, lambda y: torch.logit((y.sum(dim=0) + 0.5) / (y.shape[0] + 1)))

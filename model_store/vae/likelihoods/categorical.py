@@ -102,8 +102,11 @@ class CategoricalHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Log base rates, with one count spread over each feature's categories."""
+        widths = torch.tensor(self.cardinalities)
         prior = torch.cat([y.new_full((c,), 1 / c) for c in self.cardinalities])
-        return torch.log((self.embed(y).sum(dim=0) + prior) / (y.shape[0] + 1))
+        observed = (~y.isnan()).to(y.dtype).repeat_interleave(widths, dim=1)
+        counts = (self.embed(y.nan_to_num()) * observed).sum(dim=0)
+        return torch.log((counts + prior) / (observed.sum(dim=0) + 1))
 
     def _starts(self) -> Tensor:
         widths = torch.tensor(self.cardinalities)

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import UnitIntervalSupport
 
 LOGIT_LIMIT = 100.0
@@ -124,7 +125,7 @@ class ContinuousBernoulliHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """The logits whose laws have the features' means, by bisection, but none near the limit."""
-        mean = y.double().mean(dim=0)
+        mean = over_observed(y, lambda y: y.double().mean(dim=0))
         high = torch.full_like(mean, 0.5 * LOGIT_LIMIT)
         low = -high
         for _ in range(50):

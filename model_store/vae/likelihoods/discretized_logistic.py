@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import IntegerSupport
 
 # Beyond these the law is a point or uniform to float32; inside them nothing overflows.
@@ -141,11 +142,19 @@ class DiscretizedLogisticHead(LikelihoodHead):
         return DiscretizedLogisticLikelihood(loc, log_scale.clamp(*LOG_SCALE_RANGE), self.levels)
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
-        """Each feature's mean, and a scale from its standard deviation (pi / sqrt 3 apart)."""
-        values = self.embed(y)
-        loc = values.mean(dim=0)
+        """Each feature's mean, and its log-scale if predicted."""
+        loc = over_observed(self.embed(y), lambda values: values.mean(dim=0))
         if self.scale != "predicted":
             return loc
+        return torch.cat([loc, self._marginal_log_scale(y)])
+
+    def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
+        """Each feature's log-scale where it is no function of z."""
+        if self.scale != "predicted":
+            self.log_scale.copy_(self._marginal_log_scale(y).clamp(*LOG_SCALE_RANGE))
+
+    def _marginal_log_scale(self, y: Tensor) -> Tensor:
+        """From the standard deviation, pi / sqrt 3 apart."""
+        deviation = over_observed(self.embed(y), lambda values: values.std(dim=0))
         step = 2 / (self.levels - 1)
-        spread = torch.maximum(values.std(dim=0) * 0.55, 0.1 * step)
-        return torch.cat([loc, spread.log()])
+        return torch.maximum(deviation * 0.55, 0.1 * step).log()

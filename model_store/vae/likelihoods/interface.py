@@ -128,7 +128,13 @@ class LikelihoodHead(nn.Module, ABC):
 
     @abstractmethod
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
-        """Outputs that fit each feature's marginal, where the decoder's last bias starts."""
+        """Outputs that fit each feature's marginal, where the decoder's last bias starts.
+
+        NaN in y is a missing cell, here and in `initialize_parameters`.
+        """
+
+    def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
+        """Starts what is learned but no function of z at each feature's marginal."""
 
     def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:  # noqa: ARG002
         """True for features whose scale is held up by its floor alone, averaged over a batch.

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
 from model_store.vae.likelihoods.intervals import StandardInterval
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import RealSupport
 
 ScaleKind = Literal["fixed", "shared", "per_feature", "predicted"]
@@ -179,10 +180,22 @@ class LocationScaleHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Each feature's location, and its log-scale if predicted."""
-        loc, scale = self.marginal(y)
+        loc, scale = self._observed_marginal(y)
         if self.scale != "predicted":
             return loc
         return torch.cat([loc, self.raw_of(scale)])
+
+    def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
+        """A learned scale at each feature's own, or at the root of their mean square if shared.
+
+        Not on the floor, where it would have hardly any gradient.
+        """
+        if self.scale in ("fixed", "predicted"):
+            return
+        _, scale = self._observed_marginal(y)
+        if self.scale == "shared":
+            scale = scale.square().mean(dim=0, keepdim=True).sqrt()
+        self.raw_log_scale.copy_(self.raw_of(scale.clamp(min=math.exp(self.log_floor + 1))))
 
     def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:
         """True for features whose mean log-scale is the floor's, up to 0.2 nats."""
@@ -195,6 +208,10 @@ class LocationScaleHead(LikelihoodHead):
         """The raw log-scale whose scale is `scale`, or just above the floor."""
         above = (scale.log() - self.log_floor).clamp(min=1e-3)
         return self.log_floor + torch.log(torch.expm1(above))
+
+    def _observed_marginal(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        loc, scale = over_observed(y, lambda y: torch.stack(self.marginal(y))).unbind()
+        return loc, scale
 
     def _above_floor(self, raw: Tensor) -> Tensor:
         return self.log_floor + F.softplus(raw - self.log_floor)

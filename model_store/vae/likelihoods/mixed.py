@@ -150,6 +150,11 @@ class MixedHead(LikelihoodHead):
         """The parts' initial outputs side by side."""
         return torch.cat([head.initial_outputs(y[:, list(c)]) for c, head in self._parts()])
 
+    def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
+        """Each part's from its own columns."""
+        for columns, head in self._parts():
+            head.initialize_parameters(y[:, list(columns)])
+
     def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:
         """Each part's own answer, in the table's order."""
         if not isinstance(likelihood, MixedLikelihood):

@@ -8,12 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.likelihoods.poisson import LOG_RATE_RANGE
 from model_store.vae.special import betainc, log_beta_kernel
 from model_store.vae.supports import IntegerSupport
 
 # At the lower end it is Poisson's law, for counts up to 1e6; at the upper, all but always zero.
 LOG_DISPERSION_RANGE = (-20.0, 10.0)
+INITIAL_LOG_DISPERSION_RANGE = (-4.0, 2.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,10 +153,23 @@ class NegativeBinomialHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Log of the mean count; inflated, for the zeros beyond those of dispersion 1."""
-        log_mean = torch.log((y.sum(dim=0) + 0.5) / y.shape[0])
+        log_mean = over_observed(y, lambda y: torch.log((y.sum(dim=0) + 0.5) / y.shape[0]))
         if not self.zero_inflation:
             return log_mean
+        zeros = over_observed(y, lambda y: (y == 0).to(y.dtype).mean(dim=0))
         expected = torch.sigmoid(-log_mean)
-        excess = ((y == 0).to(y.dtype).mean(dim=0) - expected) / (1 - expected)
+        excess = (zeros - expected) / (1 - expected)
         inflated = excess.clamp(0.01, 0.9)
         return torch.cat([log_mean - torch.log1p(-inflated), torch.logit(inflated)])
+
+    def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
+        """Dispersions by the method of moments; inflated, 1, which `initial_outputs` counts on."""
+        if not self.zero_inflation:
+            self.log_dispersion.copy_(over_observed(y.double(), _log_dispersion))
+
+
+def _log_dispersion(y: Tensor) -> Tensor:
+    """Of (variance - mean) / mean^2, kept to where it still has a gradient."""
+    mean = y.mean(dim=0)
+    excess = (y.var(dim=0) - mean).clamp(min=1e-9) / mean.square().clamp(min=1e-9)
+    return excess.log().clamp(*INITIAL_LOG_DISPERSION_RANGE)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
+from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import IntegerSupport
 
 LOG_RATE_RANGE = (-20.0, 20.0)
@@ -90,4 +91,4 @@ class PoissonHead(LikelihoodHead):
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Log of the mean count, with half a count added."""
-        return torch.log((y.sum(dim=0) + 0.5) / y.shape[0])
+        return over_observed(y, lambda y: torch.log((y.sum(dim=0) + 0.5) / y.shape[0]))
