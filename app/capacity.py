@@ -34,10 +34,7 @@ def admit(
     Raises:
         TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
     """
-    if rows > settings.max_rows:
-        raise TooManyRowsError(
-            f"The request has {rows:,} rows; this server takes {settings.max_rows:,} at once."
-        )
+    admit_rows(settings, model, rows)
     if samples > settings.max_samples:
         raise TooManySamplesError(
             f"The request asks for {samples:,} samples; "
@@ -51,15 +48,28 @@ def admit(
     _admit_numbers(settings, question, model.vae, rows=rows, samples=samples)
 
 
+def admit_rows(settings: Settings, model: LoadedModel, rows: int) -> None:
+    """Nothing, if the server takes so many rows of the model.
+
+    Raises:
+        TooManyRowsError: they are more, or too wide for their number.
+    """
+    if rows > settings.max_rows:
+        raise TooManyRowsError(
+            f"The request has {rows:,} rows; this server takes {settings.max_rows:,} at once."
+        )
+    limit, widest = settings.max_elements, model.vae.widest
+    if rows * widest > limit:
+        raise TooManyRowsError(
+            f"{rows:,} rows of {widest:,} numbers in the widest layer are more than "
+            f"the {limit:,} numbers that this server holds at once."
+        )
+
+
 def _admit_numbers(
     settings: Settings, question: Callable[..., Any], vae: VAE, *, rows: int, samples: int
 ) -> None:
     limit = settings.max_elements
-    if rows * vae.widest > limit:
-        raise TooManyRowsError(
-            f"{rows:,} rows of {vae.widest:,} numbers in the widest layer are more than "
-            f"the {limit:,} numbers that this server holds at once."
-        )
     per_sample = _NUMBERS_PER_SAMPLE.get(question)
     kept = per_sample(vae) if per_sample else 0
     if rows * samples * kept > limit:
