@@ -61,6 +61,7 @@ def initialize(
         rows = vae.to_model_units(x)
         y = rows.y if rows.observed is None else rows.y.where(rows.observed, math.nan)
         vae.decoder.output.bias.copy_(vae.head.initial_outputs(y))
+        vae.head.initialize_parameters(y)
         if has_closed_form(vae) and y.shape[1] <= MAX_FEATURES_TO_DECOMPOSE:
             _start_at_principal_components(vae, _filled_with_means(y))
     return vae

@@ -18,7 +18,7 @@ LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
     "ordinal": ("discretized_logistic", "categorical", "continuous_bernoulli"),
     "pixel": ("discretized_logistic", "categorical", "continuous_bernoulli"),
     "categorical": ("categorical",),
-    "count": ("poisson", "negative_binomial"),
+    "count": ("negative_binomial", "poisson"),
 }
 """What each kind may be given; the first is its default."""
 
