@@ -157,8 +157,8 @@ def _asked(feature: Feature, config: TrainingConfig) -> Transform | None:
             f"logarithm is {feature.name!r} has no mean."
         )
     raise DataError(
-        f"{flag} was given to a feature with likelihood {feature.likelihood} and kind "
-        f"{feature.kind}, which needs {' or '.join(taken)}."
+        f"{flag} was given; a {feature.kind} feature with likelihood {feature.likelihood} needs "
+        f"{' or '.join(taken)}."
     )
 
 
@@ -166,8 +166,8 @@ def _check_every(features: Sequence[Feature], config: TrainingConfig) -> None:
     every = config.transform.get(EVERY_COLUMN)
     if every is not None and not any(every in _taken(feature) for feature in features):
         raise DataError(
-            f"--transform {every} was given and no feature takes it; a feature with a likelihood "
-            f"that does is needed."
+            f"--transform {every} was given and no feature takes it; "
+            f"one with a likelihood that does is needed."
         )
 
 

@@ -240,15 +240,15 @@ def test_a_held_out_value_without_the_chosen_logarithm_is_named(tmp_path: Path) 
         (
             {"transform": "a=affine"},
             (
-                "--transform a=affine was given to a feature with likelihood gaussian and kind real, "
-                "which needs standardise or log or log1p."
+                "--transform a=affine was given; a real feature with likelihood gaussian needs "
+                "standardise or log or log1p."
             ),
         ),
         (
             {"transform": "log", "likelihood": "student_t"},
             (
-                "--transform log was given and no feature takes it; a feature with a likelihood that "
-                "does is needed."
+                "--transform log was given and no feature takes it; "
+                "one with a likelihood that does is needed."
             ),
         ),
         (
