@@ -16,6 +16,7 @@ from app.client.answers import (
     Decoding,
     Elbo,
     Encoding,
+    Imputation,
     Interpolation,
     LogLikelihood,
     Reconstruction,
@@ -153,6 +154,26 @@ def log_likelihood(
         seed=seed,
         target_standard_error=target_standard_error,
         max_samples=max_samples,
+    )
+
+
+def impute(
+    model: str,
+    inputs: ArrayLike,
+    *,
+    num_samples: int = 256,
+    num_imputations: int = 0,
+    seed: int = 0,
+) -> Call[Imputation]:
+    """Missing values (NaN) given the observed ones: means or most probable codes, and draws."""
+    return _ask(
+        Imputation,
+        model,
+        "impute",
+        inputs=inputs,
+        num_samples=num_samples,
+        num_imputations=num_imputations,
+        seed=seed,
     )
 
 
