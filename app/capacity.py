@@ -47,10 +47,7 @@ def admit(
         TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
     """
     samples = max(1, *(int(options.get(name, 1)) for name in _SAMPLES))
-    if rows > settings.max_rows:
-        raise TooManyRowsError(
-            f"The request has {rows:,} rows; this server takes {settings.max_rows:,} at once."
-        )
+    admit_rows(settings, model, rows)
     if samples > settings.max_samples:
         raise TooManySamplesError(
             f"The request asks for {samples:,} samples; "
@@ -63,17 +60,26 @@ def admit(
         )
     count = _NUMBERS_PER_ROW.get(question)
     kept = count(model.vae, options) if count else 0
-    _admit_numbers(settings.max_elements, model.vae, rows=rows, kept=kept)
-
-
-def _admit_numbers(limit: int, vae: VAE, *, rows: int, kept: int) -> None:
-    if rows * vae.widest > limit:
-        raise TooManyRowsError(
-            f"{rows:,} rows of {vae.widest:,} numbers in the widest layer are more than "
-            f"the {limit:,} numbers that this server holds at once."
-        )
-    if rows * kept > limit:
+    if rows * kept > settings.max_elements:
         raise TooManySamplesError(
             f"{rows:,} rows with {kept:,} numbers in the samples of each are more than "
+            f"the {settings.max_elements:,} numbers that this server holds at once."
+        )
+
+
+def admit_rows(settings: Settings, model: LoadedModel, rows: int) -> None:
+    """Nothing, if the server takes so many rows of the model.
+
+    Raises:
+        TooManyRowsError: they are more, or too wide for their number.
+    """
+    if rows > settings.max_rows:
+        raise TooManyRowsError(
+            f"The request has {rows:,} rows; this server takes {settings.max_rows:,} at once."
+        )
+    limit, widest = settings.max_elements, model.vae.widest
+    if rows * widest > limit:
+        raise TooManyRowsError(
+            f"{rows:,} rows of {widest:,} numbers in the widest layer are more than "
             f"the {limit:,} numbers that this server holds at once."
         )

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from app.capacity import admit
+from app.capacity import admit, admit_rows
 from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.refusals import located
@@ -45,6 +45,14 @@ class Inference:
     def most_samples(self) -> int:
         """Most samples that a request of one row can ask for."""
         return min(self._settings.max_samples, self._settings.max_row_samples)
+
+    def admit_rows(self, model: LoadedModel, rows: int) -> None:
+        """Nothing, if a request may have so many rows of the model.
+
+        Raises:
+            TooManyRowsError: they are more than the server takes.
+        """
+        admit_rows(self._settings, model, rows)
 
     async def run(
         self,

@@ -1,11 +1,14 @@
 """A model in memory: what a request holds on to from its first moment to its last."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from app.wire.columns import Column, columns_of
 from model_store.schema import CheckpointDocument, Feature
 from model_store.store import FolderStore
 from model_store.vae.generation import decode
@@ -55,6 +58,11 @@ class LoadedModel:
         """The features in flat order."""
         return self.document.model.features
 
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """The features by name, as the columns of a table."""
+        return columns_of(self.features)
+
     @property
     def measure(self) -> Literal["density", "probability", "mixed"]:
         """What the exponential of its log-likelihood is."""
@@ -70,13 +78,22 @@ def readable_row(vae: VAE, latents: Tensor) -> Tensor:
         OutOfRangeError: the model's weights give no finite numbers.
     """
     mean = decode(vae, latents, num_samples=0, seed=0).outputs.double().flatten(1)
-    readable = _to_three_digits(mean, vae.transform.scale)
-    allowed = vae.head.support.contains(readable)
-    return vae.to_event(torch.where(allowed, readable, mean.round()))
+    row = mean
+    for simpler in (mean.round(), _to_three_digits(mean, _spread(vae, mean))):
+        row = torch.where(vae.in_support(simpler), simpler, row)
+    return vae.to_event(row)
 
 
-def _to_three_digits(values: Tensor, scale: Tensor) -> Tensor:
-    """Each value to a hundredth of the power of ten below its feature's scale."""
-    digits = (2 - scale.log10().floor()).int().tolist()
+def _spread(vae: VAE, mean: Tensor) -> Tensor:
+    """How far each feature is from its mean, roughly: the scale of a logarithm is a factor."""
+    spread = vae.transform.scale.clone()
+    columns = vae.transform.log_columns
+    spread[columns] *= (mean[0] + vae.transform.offsets)[columns].clamp(min=1e-300)
+    return spread
+
+
+def _to_three_digits(values: Tensor, spread: Tensor) -> Tensor:
+    """Each value to a hundredth of the power of ten below its feature's spread."""
+    digits = (2 - spread.log10().floor()).int().tolist()
     rounded = [round(value, d) for value, d in zip(values[0].tolist(), digits, strict=True)]
     return torch.tensor([rounded], dtype=torch.float64)

@@ -36,5 +36,5 @@ def _field_of(error: SupportError, arrays: Mapping[str, Tensor]) -> str:
         name
         for name, rows in arrays.items()
         # repr, for NaN does not equal itself.
-        if repr(float(rows.flatten(1)[error.row, error.feature])) == repr(error.value)
+        if repr(float(rows.flatten(1)[error.row, error.feature])) == repr(float(error.value))
     )

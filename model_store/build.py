@@ -1,12 +1,13 @@
 """ModelSchema -> VAE: the one place where a description becomes modules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from model_store import schema
-from model_store.schema import ModelSchema
+from model_store.schema import LOGARITHMIC, Feature, ModelSchema
 from model_store.vae.encoders import NetworkEncoder
 from model_store.vae.likelihoods import (
     BernoulliHead,
@@ -24,7 +25,7 @@ from model_store.vae.likelihoods import (
 from model_store.vae.model import VAE
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.priors import StandardNormal
-from model_store.vae.transforms import AffineTransform
+from model_store.vae.transforms import Transform
 
 _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
     schema.Bernoulli: lambda _, n: BernoulliHead(n),
@@ -49,6 +50,7 @@ def build_vae(model: ModelSchema) -> VAE:
     checkpoint must have before one is read.
     """
     head = build_head(model.likelihood, model.num_features)
+    zeros = torch.zeros(model.num_features)
     vae = VAE(
         encoder=NetworkEncoder(
             head.input_width,
@@ -59,10 +61,19 @@ def build_vae(model: ModelSchema) -> VAE:
         decoder=DenseNetwork(model.latent_dim, model.decoder.hidden_sizes, head.output_width),
         head=head,
         prior=StandardNormal(),
-        transform=AffineTransform(torch.zeros(model.num_features), torch.ones(model.num_features)),
+        transform=build_transform(model.features, zeros, torch.ones_like(zeros), zeros),
         event_shape=model.event_shape,
     )
     return vae.eval()
+
+
+def build_transform(
+    features: Sequence[Feature], shift: Tensor, scale: Tensor, offset: Tensor
+) -> Transform:
+    """The transform of these features; the offset is kept where one of them has use for it."""
+    has_offset = any(feature.transform == "log1p" for feature in features)
+    columns = [i for i, feature in enumerate(features) if feature.transform in LOGARITHMIC]
+    return Transform(shift, scale, log_columns=columns, offset=offset if has_offset else None)
 
 
 def build_head(likelihood: schema.Likelihood, num_features: int) -> LikelihoodHead:

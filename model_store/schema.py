@@ -19,6 +19,11 @@ FORMAT_VERSION = 1
 Kind = Literal["real", "unit_interval", "binary", "ordinal", "pixel", "categorical", "count"]
 """What values a feature takes; see `docs/checkpoint-format.md` for the table."""
 
+Transform = Literal["none", "standardise", "affine", "log", "log1p"]
+"""How a feature gets from data units to model units; see `docs/checkpoint-format.md`."""
+
+LOGARITHMIC: tuple[Transform, ...] = ("log", "log1p")
+
 Scale = Literal["fixed", "shared", "per_feature", "predicted"]
 """How a Gaussian's standard deviation is parametrised."""
 
@@ -44,12 +49,14 @@ class Feature(Frozen):
     """One feature of the inputs, in the user's units.
 
     `categories` names the codes 0, 1, ... of a categorical feature; `levels` is L for ordinal and
-    pixel features, whose values are 0 ... L-1.
+    pixel features, whose values are 0 ... L-1. `transform` says what the constants of the transform
+    stand for; only its logarithms change what is computed.
     """
 
     name: str = Field(min_length=1, max_length=256)
     kind: Kind
     likelihood: str
+    transform: Transform = "none"
     categories: tuple[str, ...] | None = Field(default=None, fail_fast=True)
     levels: int | None = Field(default=None, ge=2)
 
@@ -219,7 +226,19 @@ class ModelSchema(Frozen):
             raise ValueError("the parts of the likelihood need to hold every feature once.")
         for columns, likelihood in parts:
             self._check_counts(columns, likelihood)
+            self._check_logarithms(columns, likelihood)
         return self
+
+    def _check_logarithms(self, columns: tuple[int, ...], likelihood: Likelihood) -> None:
+        """Under another law than the Gaussian, e to the power of x need not have a mean."""
+        if isinstance(likelihood, Gaussian):
+            return
+        for feature in (self.features[column] for column in columns):
+            if feature.transform in LOGARITHMIC:
+                raise ValueError(
+                    f"feature {feature.name!r} has transform {feature.transform} and likelihood "
+                    f"{likelihood.name}; needed gaussian."
+                )
 
     def _check_counts(self, columns: tuple[int, ...], likelihood: Likelihood) -> None:
         """Codes without a category, or categories without a code, would fail when asked for."""

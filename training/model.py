@@ -9,7 +9,7 @@ from model_store.build import build_vae
 from model_store.schema import Feature, Likelihood, ModelSchema, Network
 from model_store.vae.likelihoods import GaussianHead, MixedHead
 from model_store.vae.model import VAE
-from model_store.vae.transforms import AffineTransform
+from model_store.vae.transforms import Transform
 from training.config import TrainingConfig
 from training.objective import has_closed_form
 
@@ -40,7 +40,7 @@ def describe_model(
 
 
 def initialize(
-    model: ModelSchema, transform: AffineTransform, x: Tensor, *, fixed_scale: float, seed: int
+    model: ModelSchema, transform: Transform, x: Tensor, *, fixed_scale: float, seed: int
 ) -> VAE:
     """A VAE whose likelihood starts at the marginals of the rows and its posterior near the prior.
 
@@ -61,6 +61,7 @@ def initialize(
         rows = vae.to_model_units(x)
         y = rows.y if rows.observed is None else rows.y.where(rows.observed, math.nan)
         vae.decoder.output.bias.copy_(vae.head.initial_outputs(y))
+        vae.head.initialize_parameters(y)
         if has_closed_form(vae) and y.shape[1] <= MAX_FEATURES_TO_DECOMPOSE:
             _start_at_principal_components(vae, _filled_with_means(y))
     return vae

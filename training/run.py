@@ -12,7 +12,7 @@ from model_store.errors import OutOfRangeError
 from model_store.schema import CheckpointDocument, DataSummary, Evaluation, ModelSchema
 from model_store.store import FolderStore
 from model_store.vae.model import VAE
-from model_store.vae.transforms import AffineTransform
+from model_store.vae.transforms import Transform
 from training.batches import Batches
 from training.choices import complete, device, fit_options
 from training.config import TrainingConfig
@@ -81,9 +81,7 @@ class Run:
         )
         self._test = _rows(split.test)
         self._data = _summarise(self.dataset, split, constants.constant_features)
-        transform = AffineTransform(
-            torch.from_numpy(constants.shift), torch.from_numpy(constants.scale)
-        )
+        transform = Transform(torch.from_numpy(constants.shift), torch.from_numpy(constants.scale))
         self._vae, self._batches, self._validation = _prepare(
             self._model, transform, split, self.config
         )
@@ -131,7 +129,7 @@ def serving_command(store: Path) -> str:
 
 
 def _prepare(
-    model: ModelSchema, transform: AffineTransform, split: Split, config: TrainingConfig
+    model: ModelSchema, transform: Transform, split: Split, config: TrainingConfig
 ) -> tuple[VAE, Batches, Tensor]:
     """The first weights, the training rows in model units, and the validation rows."""
     dynamic = config.binarize == "dynamic"

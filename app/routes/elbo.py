@@ -19,7 +19,7 @@ async def elbo(body: ElboRequest, model: ModelDep, inference: InferenceDep) -> E
     estimate = await inference.run(
         estimate_elbo,
         model,
-        {"inputs": body.inputs},
+        body.given,
         num_samples=body.num_samples,
         seed=body.seed,
         per_feature=body.per_feature,

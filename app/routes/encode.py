@@ -17,7 +17,7 @@ async def encode(body: EncodeRequest, model: ModelDep, inference: InferenceDep) 
     encoding = await inference.run(
         generation.encode,
         model,
-        {"inputs": body.inputs},
+        body.given,
         num_samples=body.num_samples,
         seed=body.seed,
     )

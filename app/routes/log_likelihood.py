@@ -21,7 +21,7 @@ async def log_likelihood(
     estimate = await inference.run(
         estimate_log_likelihood,
         model,
-        {"inputs": body.inputs},
+        body.given,
         **body.options(inference.most_samples),
     )
     return LogLikelihoodReply.of(model, estimate)

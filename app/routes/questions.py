@@ -7,7 +7,7 @@ is looked at twice, and a body is checked against the very model that the path n
 import asyncio
 import inspect
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, get_type_hints
 
 from fastapi import APIRouter
@@ -63,7 +63,7 @@ class QuestionRoute(APIRoute):
         Raises:
             VaeError: the body, or what it asks for, is refused.
         """
-        body = await _read(content, self.question, model)
+        body = await _read(content, self.question, model, inference)
         reply: Reply = await self.endpoint(body=body, model=model, inference=inference)
         return reply
 
@@ -78,12 +78,12 @@ def question_router() -> APIRouter:
     )
 
 
-async def _read(content: bytes, question: type[Question], model: LoadedModel) -> Question:
-    rows, names = question.rows(model), question.model_fields
-    if len(content) < _LARGE_BYTES:
-        fields = wire.decode(content, rows, names)
-    else:
-        fields = await asyncio.to_thread(wire.decode, content, rows, names)
+async def _read(
+    content: bytes, question: type[Question], model: LoadedModel, inference: Inference
+) -> Question:
+    tables = question.tables(model, inference.admit_rows)
+    decode = partial(wire.decode, content, question.rows(model), question.model_fields, tables)
+    fields = decode() if len(content) < _LARGE_BYTES else await asyncio.to_thread(decode)
     try:
         return question.model_validate(fields)
     except ValidationError as error:

@@ -19,7 +19,7 @@ async def reconstruct(
     outputs = await inference.run(
         generation.reconstruct,
         model,
-        {"inputs": body.inputs},
+        body.given,
         num_samples=body.num_samples,
         seed=body.seed,
     )

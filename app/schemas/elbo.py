@@ -6,14 +6,13 @@ import torch
 from pydantic import Field
 
 from app.loaded_model import LoadedModel
+from app.schemas.rows import RowsQuestion
 from app.schemas.tensors import (
     EVENT,
     LATENTS,
     Axes,
-    Inputs,
     Measure,
     PerRow,
-    Question,
     Reply,
     Seed,
     if_any,
@@ -22,10 +21,9 @@ from app.schemas.tensors import (
 from model_store.vae.estimators import ElboEstimate
 
 
-class ElboRequest(Question):
+class ElboRequest(RowsQuestion):
     """Rows to be scored."""
 
-    inputs: Inputs = Field(description="Rows in the data's own units.")
     num_samples: int = Field(default=16, ge=1, description="Latents drawn for each row.")
     seed: Seed = 0
     per_feature: bool = Field(default=False, description="Whether to split the reconstruction.")

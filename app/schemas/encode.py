@@ -6,13 +6,12 @@ import torch
 from pydantic import Field
 
 from app.loaded_model import LoadedModel
+from app.schemas.rows import RowsQuestion
 from app.schemas.tensors import (
     LATENTS,
     Axes,
-    Inputs,
     LatentRows,
     PerRow,
-    Question,
     Reply,
     Seed,
     if_any,
@@ -21,10 +20,9 @@ from app.schemas.tensors import (
 from model_store.vae.generation import Encoding
 
 
-class EncodeRequest(Question):
+class EncodeRequest(RowsQuestion):
     """Rows whose latents are asked for."""
 
-    inputs: Inputs = Field(description="Rows in the data's own units.")
     num_samples: int = Field(default=0, ge=0, description="Latents to draw for each row.")
     seed: Seed = 0
 

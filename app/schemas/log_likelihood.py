@@ -6,14 +6,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.loaded_model import LoadedModel
+from app.schemas.rows import RowsQuestion
 from app.schemas.tensors import (
     CountPerRow,
     FlagPerRow,
-    Inputs,
     Measure,
     PerRow,
     PerRowOrNull,
-    Question,
     Reply,
     Seed,
     version_of,
@@ -21,10 +20,9 @@ from app.schemas.tensors import (
 from model_store.vae.estimators import LogLikelihoodEstimate
 
 
-class LogLikelihoodRequest(Question):
+class LogLikelihoodRequest(RowsQuestion):
     """Rows to be scored."""
 
-    inputs: Inputs = Field(description="Rows in the data's own units.")
     num_samples: int = Field(
         default=256, ge=1, description="Importance samples; the bound rises with their number."
     )

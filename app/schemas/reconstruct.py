@@ -7,13 +7,13 @@ from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central
-from app.schemas.tensors import Inputs, Question, Reply, Seed, version_of
+from app.schemas.rows import RowsQuestion
+from app.schemas.tensors import Inputs, Reply, Seed, version_of
 
 
-class ReconstructRequest(Question):
+class ReconstructRequest(RowsQuestion):
     """Rows to be seen through the model."""
 
-    inputs: Inputs = Field(description="Rows in the data's own units.")
     num_samples: int = Field(
         default=0,
         ge=0,

@@ -4,7 +4,7 @@ Pydantic sees a tensor as one value. Its shape has been checked when it was deco
 model that is asked, and no number of it becomes a Python object.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJson
 from pydantic_core import CoreSchema, core_schema
 
 from app.loaded_model import LoadedModel, readable_row
+from app.wire.columns import Table
 from app.wire.diagnosis import Row
 from app.wire.undefined import MayBeUndefined
 from model_store.vae.noise import MAX_SEED
@@ -85,6 +86,20 @@ class Question(BaseModel):
             name: row if axes.names[-1] == EVENT else latents
             for name, axes in _axes_of(cls).items()
         }
+
+    @classmethod
+    def tables(
+        cls,
+        model: LoadedModel,  # noqa: ARG003 - for the questions that have some
+        admit: Callable[[LoadedModel, int], None],  # noqa: ARG003
+    ) -> Mapping[str, Table]:
+        """What its fields of records hold for this model; most questions have none.
+
+        Args:
+            model: The model that is asked.
+            admit: Raises for more rows of a model than the server takes.
+        """
+        return {}
 
     @classmethod
     def example(cls, model: LoadedModel) -> dict[str, object]:

@@ -19,7 +19,9 @@ from torch import Tensor
 
 from app.errors import NotJsonError, Refusal, RefusedBodyError
 from app.wire.arrays import Arrays, read_array_slowly, read_arrays, read_arrays_with_gaps
+from app.wire.columns import Table
 from app.wire.diagnosis import Row, kind_of
+from app.wire.records import read_records
 from app.wire.undefined import may_be_undefined
 from model_store.errors import OutOfRangeError
 
@@ -30,7 +32,10 @@ _DIAGNOSIS_BYTES = 32 * 2**20
 
 
 def decode(
-    content: bytes, rows: Mapping[str, Row], others: Collection[str] = ()
+    content: bytes,
+    rows: Mapping[str, Row],
+    others: Collection[str] = (),
+    tables: Mapping[str, Table] | None = None,
 ) -> dict[str, object]:
     """The fields of a JSON object: tensors (rows, *shape) in float64 and plain values.
 
@@ -38,12 +43,14 @@ def decode(
         content: The body.
         rows: Fields that hold tensors, and what one row of each is.
         others: Fields that hold anything else. The values of fields in neither are not read.
+        tables: Fields that hold records, which become tensors too, and what is a record in each.
 
     Raises:
         NotJsonError: the body is not JSON.
         RefusedBodyError: it is no object, names a field twice, or a tensor is not one.
+        TooManyRowsError: more records than the server takes.
     """
-    body = _look(content, rows, others)
+    body = _look(content, rows, others, tables or {})
     names, arrays = body.tensors, body.arrays
     if arrays is None and not body.odd:
         arrays = read_arrays_with_gaps(content, names, rows, body.nulls)
@@ -96,8 +103,8 @@ class _Look:
     """What a first look at a body finds; the parsed body itself, which is large, is let go.
 
     Args:
-        plain: The values of the fields that are no tensors.
-        tensors: The names of those that are.
+        plain: The values of the other fields, records already read.
+        tensors: The names of the fields of arrays.
         arrays: Their arrays, if they are right and without gaps.
         nulls: How many of the plain values that were read are null.
         odd: Whether only the slow parser takes the body.
@@ -110,7 +117,12 @@ class _Look:
     odd: bool
 
 
-def _look(content: bytes, rows: Mapping[str, Row], others: Collection[str]) -> _Look:
+def _look(
+    content: bytes,
+    rows: Mapping[str, Row],
+    others: Collection[str],
+    tables: Mapping[str, Table],
+) -> _Look:
     document = _parse(content)
     if not isinstance(document, simdjson.Object | dict):
         raise RefusedBodyError(
@@ -121,7 +133,12 @@ def _look(content: bytes, rows: Mapping[str, Row], others: Collection[str]) -> _
         raise RefusedBodyError(Refusal("body", "The body names a field twice; needed it once."))
     tensors = [name for name in names if name in rows]
     # The values of fields that are not known are not read.
-    plain = {n: _plain(document[n]) if n in others else None for n in names if n not in rows}
+    plain: dict[str, object] = {
+        n: _plain(document[n]) if n in others else None for n in names if n not in rows
+    }
+    for name in tables.keys() & plain.keys():
+        records = read_records(name, document[name], tables[name], body_bytes=len(content))
+        plain[name] = torch.from_numpy(records)
     return _Look(
         plain=plain,
         tensors=tensors,

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
@@ -14,7 +14,7 @@ from model_store.vae.posteriors import DiagonalGaussian
 from model_store.vae.priors import StandardNormal
 from model_store.vae.rows import Rows
 from model_store.vae.sums import total, widest_float
-from model_store.vae.transforms import AffineTransform
+from model_store.vae.transforms import Transform
 
 
 class VAE(nn.Module):
@@ -40,7 +40,7 @@ class VAE(nn.Module):
         decoder: DenseNetwork,
         head: LikelihoodHead,
         prior: StandardNormal,
-        transform: AffineTransform,
+        transform: Transform,
         event_shape: tuple[int, ...],
     ) -> None:
         super().__init__()
@@ -73,22 +73,25 @@ class VAE(nn.Module):
                 f"{', '.join(map(str, self.event_shape))})."
             )
         flat = x.flatten(1)
-        observed = self._check_support(flat)
-        y: Tensor = self.transform(flat)
-        log_abs_det = self.transform.log_abs_det()
+        exact = self.transform.exact(flat)
+        observed = self._check_support(flat, exact)
+        y = exact.float()
+        log_abs_det = self.transform.log_abs_det(flat)
         if observed is not None:
             y = torch.where(observed, y, 0.0)
             observed = observed.to(self.device)
         log_abs_det = log_abs_det.to(self.device, widest_float(self.device))
         return Rows(y.to(self.device), log_abs_det, observed)
 
-    def _check_support(self, flat: Float[Tensor, "rows features"]) -> Tensor | None:
+    def _check_support(
+        self, flat: Float[Tensor, "rows features"], exact: Float[Tensor, "rows features"]
+    ) -> Tensor | None:
         """Which features are observed; None if all are.
 
         Raises:
             SupportError: a value that is there lies outside its feature's support.
         """
-        inside = self.head.support.contains(flat)
+        inside = self.head.support.contains(exact)
         if bool(inside.all()):
             return None
         missing = flat.isnan()
@@ -99,9 +102,21 @@ class VAE(nn.Module):
                 row=row,
                 feature=feature,
                 value=float(flat[row, feature]),
-                needed=self.head.support.describe(feature),
+                needed=self._needed(feature),
             )
         return ~missing
+
+    def in_support(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
+        """True where a value, in data units, lies in its feature's support."""
+        return self.head.support.contains(self.transform.exact(x))
+
+    def _needed(self, feature: int) -> str:
+        """What the feature takes, as words that finish "needed ..."."""
+        transform = self.transform
+        if feature in transform.log_columns:
+            return f"a number above {0 - float(transform.offsets[feature]):.12g}"
+        shift, scale = float(transform.shift[feature]), float(transform.scale[feature])
+        return self.head.support.describe(feature, shift=shift, scale=scale)
 
     def posterior(self, rows: Rows) -> DiagonalGaussian:
         """q(z | x) of each row, or of what is observed of it."""
@@ -119,8 +134,7 @@ class VAE(nn.Module):
 
     def data_likelihood(self, z: Float[Tensor, "*batch latents"]) -> Likelihood:
         """p(x | z), in data units."""
-        transform = self.transform
-        return self.likelihood(z).affine(transform.shift.to(z.device), transform.scale.to(z.device))
+        return self.transform.law_of_x(self.likelihood(z))
 
     def log_prob(
         self, rows: Rows, z: Float[Tensor, "k rows latents"]

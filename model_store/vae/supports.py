@@ -16,8 +16,8 @@ class Support(ABC):
         """True where a value is allowed; NaN and infinities never are."""
 
     @abstractmethod
-    def describe(self, feature: int) -> str:
-        """What the feature takes, as words that finish "needed ..."."""
+    def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:
+        """What shift + scale times the feature takes, as words that finish "needed ..."."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RealSupport(Support):
         """True where finite."""
         return x.isfinite()
 
-    def describe(self, feature: int) -> str:  # noqa: ARG002 - the same for every feature
+    def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:  # noqa: ARG002 - the same for every feature and unit
         """What a feature takes."""
         return "a finite number"
 
@@ -41,9 +41,9 @@ class UnitIntervalSupport(Support):
         """True from 0 to 1."""
         return (x >= 0) & (x <= 1)
 
-    def describe(self, feature: int) -> str:  # noqa: ARG002 - the same for every feature
+    def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:  # noqa: ARG002 - the same for every feature
         """What a feature takes."""
-        return "a number from 0 to 1"
+        return f"a number from {shift:.12g} to {shift + scale:.12g}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class IntegerSupport(Support):
             return whole
         return whole & (x < torch.tensor(self.counts, dtype=x.dtype, device=x.device))
 
-    def describe(self, feature: int) -> str:
+    def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:  # noqa: ARG002 - codes and counts have no unit
         """What a feature takes."""
         if self.counts is None:
             return "an integer of at least 0"

@@ -1,39 +1,95 @@
 """Data units to model units, with log|det J|, so that densities are in the user's units."""
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from model_store.vae.likelihoods import Likelihood, with_log_columns
 
-class AffineTransform(nn.Module):
-    """y = (x - shift) / scale for each feature; shift 0 and scale 1 leave a feature as it is.
 
-    Constants and arithmetic are float64: a column of timestamps keeps its digits. Only the result,
-    which is of order one, is rounded to float32. The constants stay on the CPU wherever the model
-    goes: rows arrive there, and not every accelerator knows float64.
+class Transform(nn.Module):
+    """y = (f(x) - shift) / scale for each feature, f(x) being x, or log(x + offset).
+
+    Shift 0 and scale 1 leave a feature as it is. Constants and arithmetic are float64: a column of
+    timestamps keeps its digits. Only the result, which is of order one, is rounded to float32. The
+    constants stay on the CPU wherever the model goes: rows arrive there, and not every accelerator
+    knows float64. NaN, a missing value, stays NaN.
 
     Args:
-        shift: Per feature, in data units, shape (features,).
-        scale: Per feature, in data units, positive, shape (features,).
+        shift: Per feature, in the unit of f(x), shape (features,).
+        scale: Per feature, in the unit of f(x), positive, shape (features,).
+        log_columns: Flat indices of the features whose logarithm is taken.
+        offset: Per feature, in data units, and looked at for `log_columns` only; None for zeros,
+            which take no room in a checkpoint.
     """
 
     shift: Tensor
     scale: Tensor
+    offset: Tensor | None
 
     def __init__(
-        self, shift: Float[Tensor, " features"], scale: Float[Tensor, " features"]
+        self,
+        shift: Float[Tensor, " features"],
+        scale: Float[Tensor, " features"],
+        *,
+        log_columns: Sequence[int] = (),
+        offset: Float[Tensor, " features"] | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("shift", shift.double())
         self.register_buffer("scale", scale.double())
+        self.register_buffer("offset", None if offset is None else offset.double())
+        self.log_columns = list(log_columns)
 
-    def _apply(self, *_: object, **__: object) -> "AffineTransform":
+    def _apply(self, *_: object, **__: object) -> "Transform":
         """Moves nothing; see above."""
         return self
 
-    def forward(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"]:
+    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
         """Model units, float32."""
-        return ((x.double() - self.shift) / self.scale).float()
+        return self.exact(x).float()
 
-    def log_abs_det(self) -> Float[Tensor, " features"]:
-        """Log |dy/dx| of each feature in nats: log p_x(x) = log p_y(y) + log |dy/dx|."""
-        return -self.scale.log()
+    def exact(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        """Model units, float64; not finite where a logarithm is not."""
+        values = x.double()
+        if self.log_columns:
+            values = values.clone()
+            values[..., self.log_columns] = self._logarithms(values)
+        return (values - self.shift) / self.scale
+
+    def inverse(self, y: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        """Data units, float64."""
+        values = self.shift + self.scale * y.double()
+        if self.log_columns:
+            columns = self.log_columns
+            values[..., columns] = values[..., columns].exp() - self.offsets[columns]
+        return values
+
+    def log_abs_det(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "*#rows features"]:
+        """Log |dy/dx| in nats: log p_x(x) = log p_y(y) + log |dy/dx|.
+
+        Shape (features,) where no logarithm is taken, since it is the same for every row.
+        """
+        log_slope = -self.scale.log()
+        if not self.log_columns:
+            return log_slope
+        log_slope = log_slope.repeat(*x.shape[:-1], 1)
+        log_slope[..., self.log_columns] -= self._logarithms(x.double())
+        return log_slope
+
+    def law_of_x(self, law_of_y: Likelihood) -> Likelihood:
+        """The law of x, in data units, where y has the given law."""
+        device = law_of_y.center.device
+        moved = law_of_y.affine(self.shift.to(device), self.scale.to(device))
+        return with_log_columns(moved, self.log_columns, self.offsets.to(device))
+
+    @property
+    def offsets(self) -> Float[Tensor, " features"]:
+        """What is added to each feature before its logarithm is taken, float64."""
+        return torch.zeros_like(self.shift) if self.offset is None else self.offset
+
+    def _logarithms(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch columns"]:
+        columns = self.log_columns
+        return (x[..., columns] + self.offsets[columns]).log()

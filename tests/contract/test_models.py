@@ -26,6 +26,7 @@ def test_a_card_tells_all_that_the_contract_names(tmp_path: Path) -> None:
         "name": "x[0]",
         "kind": "real",
         "likelihood": "gaussian",
+        "transform": "none",
         "categories": None,
         "levels": None,
     }

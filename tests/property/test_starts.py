@@ -95,7 +95,8 @@ def test_a_learned_scale_of_levels_starts_at_their_deviation() -> None:
 
 
 def test_dispersions_start_where_the_variance_is_the_datas() -> None:
-    y = torch.poisson(torch.rand(4_000, 3, generator=seeded()).log().mul(-5), generator=seeded())
+    rates = -5 * torch.rand(2, 4_000, 3, generator=seeded()).log().sum(dim=0)
+    y = torch.poisson(rates, generator=seeded())
     head = NegativeBinomialHead(3, zero_inflation=False).requires_grad_(requires_grad=False)
 
     law = law_of(head, y)
@@ -109,6 +110,14 @@ def test_counts_that_vary_no_more_than_poissons_start_with_a_little_dispersion()
     head.initialize_parameters(torch.tensor([[3.0, 1.0]] * 5))
 
     assert head.log_dispersion.tolist() == [-4.0, -4.0]
+
+
+def test_dispersion_is_left_to_the_latents_beyond_one() -> None:
+    head = NegativeBinomialHead(1, zero_inflation=False).requires_grad_(requires_grad=False)
+
+    head.initialize_parameters(torch.tensor([[0.0]] * 9 + [[100.0]]))
+
+    assert head.log_dispersion.tolist() == [0.0]
 
 
 def test_missing_codes_count_for_no_category() -> None:

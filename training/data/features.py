@@ -18,7 +18,7 @@ LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
     "ordinal": ("discretized_logistic", "categorical"),
     "pixel": ("discretized_logistic", "categorical"),
     "categorical": ("categorical",),
-    "count": ("poisson", "negative_binomial"),
+    "count": ("negative_binomial", "poisson"),
 }
 """What each kind may be given; the first is its default."""
 

@@ -13,7 +13,7 @@ MAX_ORDINAL_LEVELS = 32
 
 MAX_COUNT = 1_000
 MAX_MEAN_COUNT = 50
-"""Beyond these a Poisson law is far too narrow for most tables, and a Gaussian loses little."""
+"""Beyond these whole numbers are nearly continuous, and a Gaussian loses little."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from model_store.vae.likelihoods.discretized_logistic import (
 from model_store.vae.likelihoods.gaussian import GaussianHead, GaussianLikelihood
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
 from model_store.vae.likelihoods.laplace import LaplaceHead, LaplaceLikelihood
+from model_store.vae.likelihoods.log_normal import LogNormalLikelihood, with_log_columns
 from model_store.vae.likelihoods.mixed import MixedHead, MixedLikelihood
 from model_store.vae.likelihoods.negative_binomial import (
     NegativeBinomialHead,
@@ -36,6 +37,7 @@ __all__ = [
     "LaplaceLikelihood",
     "Likelihood",
     "LikelihoodHead",
+    "LogNormalLikelihood",
     "Measure",
     "MixedHead",
     "MixedLikelihood",
@@ -45,4 +47,5 @@ __all__ = [
     "PoissonLikelihood",
     "StudentTHead",
     "StudentTLikelihood",
+    "with_log_columns",
 ]

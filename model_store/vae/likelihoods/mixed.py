@@ -114,11 +114,11 @@ class MixedSupport(Support):
             inside[:, list(columns)] = support.contains(x[:, list(columns)])
         return inside
 
-    def describe(self, feature: int) -> str:
+    def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:
         """What the feature takes."""
         for columns, support in self.parts:
             if feature in columns:
-                return support.describe(columns.index(feature))
+                return support.describe(columns.index(feature), shift=shift, scale=scale)
         raise IndexError(feature)
 
 

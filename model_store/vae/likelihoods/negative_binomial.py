@@ -15,7 +15,8 @@ from model_store.vae.supports import IntegerSupport
 
 # At the lower end it is Poisson's law, for counts up to 1e6; at the upper, all but always zero.
 LOG_DISPERSION_RANGE = (-20.0, 10.0)
-INITIAL_LOG_DISPERSION_RANGE = (-4.0, 2.0)
+# Below, it would have hardly any gradient; above 1, most of it is for the latents to explain.
+INITIAL_LOG_DISPERSION_RANGE = (-4.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

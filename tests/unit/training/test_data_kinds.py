@@ -158,7 +158,7 @@ def test_a_kind_and_a_likelihood_for_all_must_agree(tmp_path: Path) -> None:
     source = csv_file(tmp_path / "t.csv", {"a": [0, 4] * 12})
 
     assert refusal(source, kind=["a=count"], likelihood="gaussian") == (
-        "--kind a=count needs --likelihood poisson; gaussian was given for all."
+        "--kind a=count needs --likelihood negative_binomial; gaussian was given for all."
     )
     assert kinds_of(load(source, kind=["a=count"], likelihood="poisson")) == ["count"]
 
