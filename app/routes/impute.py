@@ -19,7 +19,7 @@ async def impute(body: ImputeRequest, model: ModelDep, inference: InferenceDep) 
     imputation = await inference.run(
         impute_rows,
         model,
-        {"inputs": body.inputs},
+        body.given,
         num_samples=body.num_samples,
         num_imputations=body.num_imputations,
         seed=body.seed,

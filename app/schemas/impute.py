@@ -7,15 +7,14 @@ from pydantic import Field
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central, drawn
+from app.schemas.rows import RowsQuestion
 from app.schemas.tensors import (
     EVENT,
     Axes,
     FlagPerRow,
-    Inputs,
     Measure,
     PerRow,
     PerRowOrNull,
-    Question,
     Reply,
     Seed,
     if_any,
@@ -27,10 +26,9 @@ from model_store.vae.estimators import Imputation
 PerFeatureOrNull = Annotated[torch.Tensor, Axes("rows", EVENT), MayBeUndefined()]
 
 
-class ImputeRequest(Question):
+class ImputeRequest(RowsQuestion):
     """Rows with gaps."""
 
-    inputs: Inputs = Field(description="Rows in the data's own units; null is a missing value.")
     num_samples: int = Field(
         default=256, ge=1, description="Importance samples; bias and error fall with their number."
     )

@@ -15,7 +15,7 @@ from tests.builders import small_checkpoint, small_store
 from tests.models import KINDS, features
 from tests.service import JSON, Service, serving
 
-QUESTIONS = ("elbo", "log-likelihood", "encode", "decode", "sample", "reconstruct", "interpolate")
+QUESTIONS = ("elbo", "log-likelihood", "encode", "decode", "sample", "reconstruct", "impute", "interpolate")
 PROBLEM = "application/problem+json"
 
 

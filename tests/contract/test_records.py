@@ -9,7 +9,7 @@ from model_store.schema import Feature
 from tests.builders import small_checkpoint, small_store
 from tests.service import Service, places, refused, serving
 
-QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct")
+QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
 COLOURS = ("blue", "green", "red")
 INPUTS = [[1.5, 1, 2, 3, -0.5, 0], [0, 0, 0, 0, 0, 1]]
 RECORDS = [
