@@ -17,8 +17,10 @@ from app.catalog import Catalog
 from app.errors import PROBLEM_MEDIA_TYPE
 from app.inference import Inference
 from app.loaded_model import LoadedModel
+from app.routes.media import Sent
 from app.routes.questions import QuestionRoute
 from app.schemas.elbo import ElboRequest
+from app.schemas.media import describe_media
 from app.schemas.problem import ProblemBody
 from app.wire import json as wire
 
@@ -55,6 +57,9 @@ class Documentation:
             document = copy.deepcopy(self._app.openapi())
             _describe_problems(document)
             self._name_operations(document)
+            for route in self._questions:
+                operation = document["paths"][route.path]["post"]
+                describe_media(operation, document["components"]["schemas"], route.question)
             if model := self._example_model():
                 await self._add_examples(document, model)
             written = orjson.dumps(document)
@@ -91,11 +96,12 @@ class Documentation:
         for path in document["paths"].values():
             for operation in path.values():
                 for parameter in operation.get("parameters", ()):
-                    parameter["example"] = model.name
+                    if parameter["in"] == "path":
+                        parameter["example"] = model.name
         for route in self._questions:
             operation = document["paths"][route.path]["post"]
             body = orjson.dumps(route.question.example(model))
-            reply = wire.encode(await route.answer(body, model, self._inference))
+            reply = wire.encode(await route.answer(Sent(body), model, self._inference))
             _set_example(operation["requestBody"], body)
             _set_example(operation["responses"]["200"], reply)
 

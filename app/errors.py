@@ -5,7 +5,9 @@ VaeError                      see model_store.errors for its other branches
     ├── BodyError               a body that could not be taken
     │   ├── MediaTypeError        not of a type the route takes
     │   ├── NotJsonError          not JSON
+    │   ├── MalformedBodyError    not what its other media type is
     │   └── RefusedBodyError      JSON, but not what the route takes; says where
+    ├── NotAcceptableError      no media type in which the client wants the answer
     ├── TooLargeError           more than this server is set to take
     │   ├── TooManyBytesError
     │   ├── TooManyRowsError
@@ -50,6 +52,10 @@ class NotJsonError(BodyError):
     """A body that is not JSON."""
 
 
+class MalformedBodyError(BodyError):
+    """A body that is not of the type it is said to be."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """One thing wrong with a body: where, such as `inputs[3]`, and a sentence."""
@@ -64,6 +70,10 @@ class RefusedBodyError(BodyError):
     def __init__(self, *refusals: Refusal) -> None:
         super().__init__(refusals[0].message)
         self.refusals = refusals
+
+
+class NotAcceptableError(AppError):
+    """An answer wanted in no media type that there is."""
 
 
 class TooLargeError(AppError):
@@ -119,8 +129,10 @@ _TOO_LARGE = "More than this server takes in one request"
 
 PROBLEMS: Mapping[type[VaeError], Problem] = {
     NotJsonError: Problem(400, "not-json", "The body is not JSON"),
+    MalformedBodyError: Problem(400, "malformed-body", "The body is not what it is said to be"),
     store_errors.NotInStoreError: Problem(404, "no-such-model", "No such model"),
     store_errors.InvalidNameError: Problem(404, "no-such-model", "No such model"),
+    NotAcceptableError: Problem(406, "not-acceptable", "No answer of a type that is accepted"),
     TooManyBytesError: Problem(413, "too-many-bytes", _TOO_LARGE),
     TooManyRowsError: Problem(413, "too-many-rows", _TOO_LARGE),
     TooManySamplesError: Problem(413, "too-many-samples", _TOO_LARGE),

@@ -24,7 +24,8 @@ from model_store.vae.likelihoods import (
 )
 from model_store.vae.model import VAE
 from model_store.vae.networks import DenseNetwork
-from model_store.vae.priors import StandardNormal
+from model_store.vae.posteriors import DiagonalGaussian, FullGaussian, Posterior
+from model_store.vae.priors import MixturePrior, Prior, StandardNormal, VampPrior
 from model_store.vae.transforms import Transform
 
 _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
@@ -43,6 +44,12 @@ _HEADS: dict[type, Callable[[Any, int], LikelihoodHead]] = {
 }
 
 
+_POSTERIORS: dict[schema.PosteriorName, type[Posterior]] = {
+    "diagonal": DiagonalGaussian,
+    "full": FullGaussian,
+}
+
+
 def build_vae(model: ModelSchema) -> VAE:
     """A VAE of this description in evaluation mode, its weights freshly initialised.
 
@@ -50,17 +57,19 @@ def build_vae(model: ModelSchema) -> VAE:
     checkpoint must have before one is read.
     """
     head = build_head(model.likelihood, model.num_features)
+    encoder = NetworkEncoder(
+        head.input_width,
+        model.encoder.hidden_sizes,
+        model.latent_dim,
+        mask_width=model.num_features if model.encoder_sees_mask else 0,
+        family=_POSTERIORS[model.posterior],
+    )
     zeros = torch.zeros(model.num_features)
     vae = VAE(
-        encoder=NetworkEncoder(
-            head.input_width,
-            model.encoder.hidden_sizes,
-            model.latent_dim,
-            mask_width=model.num_features if model.encoder_sees_mask else 0,
-        ),
+        encoder=encoder,
         decoder=DenseNetwork(model.latent_dim, model.decoder.hidden_sizes, head.output_width),
         head=head,
-        prior=StandardNormal(),
+        prior=_build_prior(model, encoder.inputs),
         transform=build_transform(model.features, zeros, torch.ones_like(zeros), zeros),
         event_shape=model.event_shape,
     )
@@ -79,3 +88,12 @@ def build_transform(
 def build_head(likelihood: schema.Likelihood, num_features: int) -> LikelihoodHead:
     """The likelihood head of this description."""
     return _HEADS[type(likelihood)](likelihood, num_features)
+
+
+def _build_prior(model: ModelSchema, encoder_inputs: int) -> Prior:
+    match model.prior:
+        case schema.MixturePrior(components=components):
+            return MixturePrior(components, model.latent_dim)
+        case schema.VampPrior(components=components):
+            return VampPrior(components, encoder_inputs)
+    return StandardNormal()

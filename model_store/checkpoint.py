@@ -46,7 +46,7 @@ class Checkpoint:
         """The VAE, in evaluation mode, sharing the tensors' memory."""
         vae = build_vae(self.document.model)
         vae.load_state_dict(dict(self.tensors), assign=True)
-        return vae.requires_grad_(requires_grad=False)
+        return vae.freeze()
 
     def to_bytes(self) -> bytes:
         """The file's content."""

@@ -99,7 +99,7 @@ def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
         ("event shape", " x ".join(map(str, model.event_shape))),
         ("features", _features_text(model)),
         ("likelihood", likelihood_text(model.likelihood)),
-        ("prior, posterior", f"{model.prior}, {model.posterior}"),
+        ("prior, posterior", f"{_prior_text(model)}, {model.posterior}"),
         ("latents", f"{model.latent_dim}, of which {evaluation.active_units} active"),
         ("encoder", _sizes_text(model.encoder.hidden_sizes)),
         ("decoder", _sizes_text(model.decoder.hidden_sizes)),
@@ -118,6 +118,12 @@ def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
         ("libraries", ", ".join(f"{name} {v}" for name, v in document.libraries.items())),
         ("tensor digest", document.digest),
     ]
+
+
+def _prior_text(model: ModelSchema) -> str:
+    if isinstance(model.prior, str):
+        return model.prior
+    return f"{model.prior.name} of {model.prior.components}"
 
 
 def _features_text(model: ModelSchema) -> str:

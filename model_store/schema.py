@@ -6,13 +6,67 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     model_validator,
 )
 
+from model_store.likelihood_schema import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    Frozen,
+    Gaussian,
+    Laplace,
+    Likelihood,
+    Mixed,
+    MixedPart,
+    NegativeBinomial,
+    OwnScale,
+    PlainLikelihood,
+    Poisson,
+    Scale,
+    StudentT,
+)
 from model_store.strict_json import check_plain
+
+__all__ = [
+    "FORMAT_VERSION",
+    "LOGARITHMIC",
+    "MAX_COMPONENTS",
+    "MAX_FEATURES",
+    "Bernoulli",
+    "Categorical",
+    "CheckpointDocument",
+    "Components",
+    "ContinuousBernoulli",
+    "DataSummary",
+    "DiscretizedLogistic",
+    "Estimate",
+    "Evaluation",
+    "Feature",
+    "Frozen",
+    "Gaussian",
+    "Kind",
+    "Laplace",
+    "Likelihood",
+    "Mixed",
+    "MixedPart",
+    "MixturePrior",
+    "ModelSchema",
+    "NegativeBinomial",
+    "Network",
+    "OwnScale",
+    "PlainLikelihood",
+    "Poisson",
+    "PosteriorName",
+    "Prior",
+    "Scale",
+    "Size",
+    "StudentT",
+    "Transform",
+    "VampPrior",
+]
 
 FORMAT_VERSION = 1
 
@@ -24,25 +78,9 @@ Transform = Literal["none", "standardise", "affine", "log", "log1p"]
 
 LOGARITHMIC: tuple[Transform, ...] = ("log", "log1p")
 
-Scale = Literal["fixed", "shared", "per_feature", "predicted"]
-"""How a Gaussian's standard deviation is parametrised."""
-
-OwnScale = Literal["per_feature", "predicted"]
-"""How the scale of the other laws is: features have no unit in common, so none is shared."""
-
 MAX_FEATURES = 1_000_000
 
 Size = Annotated[int, Field(ge=1, le=MAX_FEATURES)]
-# Fails fast, as all long tuples do: an error per item of a wrong file would fill the memory.
-Counts = Annotated[
-    tuple[Annotated[int, Field(ge=2, le=4_096)], ...], Field(min_length=1, fail_fast=True)
-]
-
-
-class Frozen(BaseModel):
-    """A value: immutable, and without fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Feature(Frozen):
@@ -66,114 +104,30 @@ class Feature(Frozen):
         return self.levels if self.categories is None else len(self.categories)
 
 
-class Bernoulli(Frozen):
-    """Binary features."""
+MAX_COMPONENTS = 4_096
 
-    name: Literal["bernoulli"] = "bernoulli"
-
-
-class Categorical(Frozen):
-    """Unordered codes 0 ... cardinality-1; one cardinality per feature, 1 if it never varies."""
-
-    name: Literal["categorical"] = "categorical"
-    cardinalities: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
-        min_length=1, fail_fast=True
-    )
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """How many values each feature takes."""
-        return self.cardinalities
+Components = Annotated[int, Field(ge=1, le=MAX_COMPONENTS)]
 
 
-class Gaussian(Frozen):
-    """Real features; `floor` bounds the standard deviation from below, in model units."""
+class MixturePrior(Frozen):
+    """A mixture of learned Gaussians with independent latents."""
 
-    name: Literal["gaussian"] = "gaussian"
-    scale: Scale = "per_feature"
-    floor: float = Field(default=math.exp(-5.0), gt=0)
-
-
-class Laplace(Frozen):
-    """Real features with heavier tails; `floor` bounds the mean absolute deviation likewise."""
-
-    name: Literal["laplace"] = "laplace"
-    scale: OwnScale = "per_feature"
-    floor: float = Field(default=math.exp(-5.0), gt=0)
+    name: Literal["mixture"] = "mixture"
+    components: Components
 
 
-class StudentT(Frozen):
-    """Real features with outliers; `floor` bounds the scale likewise."""
+class VampPrior(Frozen):
+    """The average posterior of as many learned pseudo-inputs."""
 
-    name: Literal["student_t"] = "student_t"
-    scale: OwnScale = "per_feature"
-    floor: float = Field(default=math.exp(-5.0), gt=0)
-
-
-class ContinuousBernoulli(Frozen):
-    """Numbers from 0 to 1."""
-
-    name: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+    name: Literal["vamp_prior"] = "vamp_prior"
+    components: Components
 
 
-class DiscretizedLogistic(Frozen):
-    """Ordered integers 0 ... levels-1; one number of levels per feature."""
+Prior = (
+    Literal["standard_normal"] | Annotated[MixturePrior | VampPrior, Field(discriminator="name")]
+)
 
-    name: Literal["discretized_logistic"] = "discretized_logistic"
-    levels: Counts
-    scale: OwnScale = "predicted"
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """How many values each feature takes."""
-        return self.levels
-
-
-class Poisson(Frozen):
-    """Counts."""
-
-    name: Literal["poisson"] = "poisson"
-
-
-class NegativeBinomial(Frozen):
-    """Counts that vary more; with `zero_inflation`, z says how likely a zero of its own is."""
-
-    name: Literal["negative_binomial"] = "negative_binomial"
-    zero_inflation: bool = False
-
-
-PlainLikelihood = Annotated[
-    Bernoulli
-    | Categorical
-    | Gaussian
-    | Laplace
-    | StudentT
-    | ContinuousBernoulli
-    | DiscretizedLogistic
-    | Poisson
-    | NegativeBinomial,
-    Field(discriminator="name"),
-]
-
-
-class MixedPart(Frozen):
-    """Features that share one kind of likelihood, by their flat indices."""
-
-    columns: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, fail_fast=True)
-    likelihood: PlainLikelihood
-
-
-class Mixed(Frozen):
-    """One likelihood per column of a table."""
-
-    name: Literal["mixed"] = "mixed"
-    parts: tuple[MixedPart, ...] = Field(min_length=1, max_length=1_000, fail_fast=True)
-
-
-Likelihood = Annotated[
-    PlainLikelihood | Mixed,
-    Field(discriminator="name"),
-]
+PosteriorName = Literal["diagonal", "full"]
 
 
 class Network(Frozen):
@@ -196,14 +150,19 @@ class ModelSchema(Frozen):
     likelihood: Likelihood
     encoder: Network = Network()
     decoder: Network = Network()
-    prior: Literal["standard_normal"] = "standard_normal"
-    posterior: Literal["diagonal"] = "diagonal"
+    prior: Prior = "standard_normal"
+    posterior: PosteriorName = "diagonal"
     encoder_sees_mask: bool = False
 
     @property
     def num_features(self) -> int:
         """Product of the event shape."""
         return math.prod(self.event_shape)
+
+    @property
+    def prior_name(self) -> str:
+        """What kind of prior it has."""
+        return self.prior if isinstance(self.prior, str) else self.prior.name
 
     @model_validator(mode="after")
     def _one_feature_per_cell(self) -> Self:

@@ -16,6 +16,7 @@ from model_store.schema import (
     DataSummary,
     Estimate,
     Evaluation,
+    Feature,
     ModelSchema,
 )
 from model_store.store import FolderStore
@@ -38,6 +39,26 @@ def small_checkpoint(kind: str = "gaussian", seed: int = 0) -> Checkpoint:
         digest=digest_of(tensors),
     )
     return Checkpoint(document, tensors)
+
+
+def named_checkpoint() -> Checkpoint:
+    """The mixed table, its columns as people would name them."""
+    document = small_checkpoint("mixed").document
+    columns = [
+        ("age", "real", None),
+        ("member", "binary", None),
+        ("colour", "categorical", ("blue", "green", "red")),
+        ("visits", "count", None),
+        ("gap", "real", None),
+        ("job", "categorical", ("cook", "smith")),
+    ]
+    features = tuple(
+        Feature(name=name, kind=kind, likelihood="", categories=categories)  # type: ignore[arg-type]
+        for name, kind, categories in columns
+    )
+    model = document.model.model_copy(update={"features": features})
+    changed = document.model_copy(update={"model": model})
+    return Checkpoint(changed, small_checkpoint("mixed").tensors)
 
 
 def checkpoint_of(model: ModelSchema, vae: VAE) -> Checkpoint:

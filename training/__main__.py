@@ -65,6 +65,15 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     binarize: Annotated[
         str | None, typer.Option(help="Grey to 0 and 1: dynamic, static or threshold.")
     ] = None,
+    prior: Annotated[
+        str | None, typer.Option(help="standard_normal, mixture or vamp_prior.")
+    ] = None,
+    prior_components: Annotated[
+        int | None, typer.Option(help="Gaussians of a mixture, pseudo-inputs of a vamp_prior.")
+    ] = None,
+    posterior: Annotated[
+        str | None, typer.Option(help="diagonal, or full: latents that tell of each other.")
+    ] = None,
     latent_dim: Annotated[int | None, typer.Option(help="Number of latents.")] = None,
     hidden_sizes: Annotated[
         str | None, typer.Option(help="256,256; none for a linear model.")

@@ -16,6 +16,7 @@ Value = TypeVar("Value")
 # Three residual layers: on the digits deeper than two was worth 0.7 nats, wider nothing.
 HIDDEN_SIZES = (256, 256, 256)
 MAX_LATENT_DIM = 32
+PRIOR_COMPONENTS = {"standard_normal": None, "mixture": 32, "vamp_prior": 128}
 FEW_ROWS = 20_000  # an encoder of this size can learn fewer rows by heart
 TARGET_STEPS = 5_000  # where the curves of small and middle-sized sets had flattened
 EPOCHS_RANGE = (20, 250)
@@ -39,6 +40,7 @@ def complete(
     choices = {
         "latent_dim": latent_dim(num_features),
         "hidden_sizes": HIDDEN_SIZES,
+        "prior_components": PRIOR_COMPONENTS[config.prior],
         # Where rows come with gaps they will also be asked about with other ones.
         "missing_rate": GAPS_MISSING_RATE if has_gaps else 0.0,
         **choose(rows, config.batch_size),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from model_store.schema import Frozen, Kind, Scale
+from model_store.schema import MAX_COMPONENTS, Frozen, Kind, PosteriorName, Scale
 from model_store.vae.noise import MAX_SEED
 from training.errors import DataError, DataUnavailableError
 
@@ -27,6 +27,7 @@ LikelihoodName = Literal[
     "student_t",
 ]
 Binarize = Literal["none", "dynamic", "static", "threshold"]
+PriorName = Literal["standard_normal", "mixture", "vamp_prior"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 
 STORE_VARIABLE = "VAE_STORE"
@@ -103,6 +104,9 @@ class TrainingConfig(Frozen, populate_by_name=True):
     fixed_scale: float = Field(default=1.0, gt=0)  # data units; at 1 the plain squared error
     zero_inflation: bool = False  # a second source of zeros, for negative_binomial
     binarize: Binarize = "none"
+    prior: PriorName = "standard_normal"
+    prior_components: int | None = Field(default=None, ge=1, le=MAX_COMPONENTS)
+    posterior: PosteriorName = "diagonal"
     latent_dim: int | None = Field(default=None, ge=1, le=65_536)
     hidden_sizes: Annotated[HiddenSizes | None, BeforeValidator(_parse_hidden_sizes)] = None
 
@@ -135,9 +139,21 @@ class TrainingConfig(Frozen, populate_by_name=True):
             )
         if self.fixed_scale != 1.0 and self.scale != "fixed":
             raise ValueError("--fixed-scale was given without --scale fixed, which it needs.")
+        self._check_prior()
         if both := sorted(set(self.ignore) & set(self.kind)):
             raise ValueError(f"Column {both[0]!r} is in --ignore and in --kind; one is needed.")
         return self
+
+    def _check_prior(self) -> None:
+        if self.prior_components is not None and self.prior == "standard_normal":
+            raise ValueError(
+                "--prior-components was given without --prior mixture or vamp_prior; one is needed."
+            )
+        if self.free_bits and self.prior != "standard_normal" and self.prior_components != 1:
+            raise ValueError(
+                f"--free-bits was given with --prior {self.prior}, whose KL divergence has no "
+                "closed form; needed --prior standard_normal, or --prior-components 1."
+            )
 
     @classmethod
     def from_sources(

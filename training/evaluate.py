@@ -53,9 +53,10 @@ def _mean(values: Tensor) -> Estimate:
 
 @torch.inference_mode()
 def _active_units(vae: VAE, x: Tensor) -> int:
-    """Latents whose posterior mean varies over the rows."""
+    """Latents whose posterior mean varies over the rows, by the prior's measure."""
     loc = vae.posterior(vae.to_model_units(x)).loc
-    return int((loc.var(dim=0, unbiased=False) > ACTIVE_VARIANCE).sum())
+    least = ACTIVE_VARIANCE * vae.prior_law().variance
+    return int((loc.var(dim=0, unbiased=False) > least).sum())
 
 
 @torch.inference_mode()

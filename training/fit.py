@@ -220,8 +220,13 @@ def _validate(vae: VAE, x: Tensor, epoch: int) -> float:
 
 
 def _decay_groups(vae: VAE, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay for the matrices; biases, norms and scales have a meaning to keep."""
+    """Weight decay for the networks' matrices; all else has a meaning that zero would change.
+
+    Biases, norms and scales, and a prior's means and pseudo-inputs, are not weights.
+    """
+    prior = {id(p) for p in vae.prior.parameters()}
+    decayed = {id(p) for p in vae.parameters() if p.ndim > 1} - prior
     return [
-        {"params": [p for p in vae.parameters() if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in vae.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in vae.parameters() if id(p) in decayed], "weight_decay": weight_decay},
+        {"params": [p for p in vae.parameters() if id(p) not in decayed], "weight_decay": 0.0},
     ]

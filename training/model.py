@@ -12,6 +12,7 @@ from model_store.vae.model import VAE
 from model_store.vae.transforms import Transform
 from training.config import TrainingConfig
 from training.objective import has_closed_form
+from training.priors import describe_prior, start_prior
 
 MAX_FEATURES_TO_DECOMPOSE = 4_096  # eigenvectors of a larger covariance take minutes
 
@@ -35,6 +36,8 @@ def describe_model(
         likelihood=likelihood,
         encoder=network,
         decoder=network,
+        prior=describe_prior(config),
+        posterior=config.posterior,
         encoder_sees_mask=has_gaps or bool(config.missing_rate),
     )
 
@@ -53,12 +56,14 @@ def initialize(
     """
     vae = build_vae(model)
     vae.transform = transform
-    _draw_weights(vae, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    _draw_weights(vae, generator)
     with torch.no_grad():
         for columns, head in _gaussian_heads(vae):
             if head.scale == "fixed":
                 head.raw_log_scale.copy_(math.log(fixed_scale) - transform.scale[columns].log())
         rows = vae.to_model_units(x)
+        start_prior(vae, rows, generator)
         y = rows.y if rows.observed is None else rows.y.where(rows.observed, math.nan)
         vae.decoder.output.bias.copy_(vae.head.initial_outputs(y))
         vae.head.initialize_parameters(y)

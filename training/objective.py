@@ -7,13 +7,16 @@ from torch import Tensor, nn
 
 from model_store.vae.likelihoods import GaussianHead, GaussianLikelihood
 from model_store.vae.model import VAE
-from model_store.vae.posteriors import DiagonalGaussian
+from model_store.vae.posteriors import Posterior
 from model_store.vae.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """The two terms of the elbo of each row, in nats: shapes (rows,) and (rows, latents)."""
+    """The two terms of the elbo of each row, in nats.
+
+    Shapes (rows,) and (rows, latents), or (rows, 1) where the KL is estimated from a draw.
+    """
 
     reconstruction: Tensor
     kl_divergence: Tensor
@@ -25,7 +28,9 @@ class Terms:
         arXiv:1606.04934).
         """
         kl = self.kl_divergence.mean(dim=0)
-        return self.reconstruction.mean() - kl_weight * kl.clamp(min=free_bits).sum()
+        if free_bits:
+            kl = kl.clamp(min=free_bits)
+        return self.reconstruction.mean() - kl_weight * kl.sum()
 
     def elbo(self) -> float:
         """Sum of the rows' elbos."""
@@ -63,21 +68,27 @@ class Objective:
         """The terms for a batch."""
         rows = self._hide(rows)
         posterior = self._vae.encoder.posterior(self._drop(self._vae.embed(rows)), rows)
-        expect = self._expected if self._in_closed_form else self._sampled
-        return Terms(expect(rows, posterior), self._vae.kl_divergence(posterior))
+        law = self._vae.prior_law()
+        kl = law.kl_divergence(posterior)
+        if kl is not None and self._in_closed_form:
+            return Terms(self._expected(rows, posterior), kl)
+        z = posterior.sample_each(self._normal(posterior.loc))
+        if kl is None:
+            # The entropy is known: what is left to draw has less noise than log q - log p.
+            kl = (-posterior.entropy - law.log_prob(z)).unsqueeze(-1).to(z)
+        if self._in_closed_form:
+            return Terms(self._expected(rows, posterior), kl)
+        return Terms(self._sampled(rows, z), kl)
 
-    def _sampled(self, rows: Rows, posterior: DiagonalGaussian) -> Tensor:
-        noise = self._normal(posterior.loc)
-        z = posterior.loc + posterior.scale * noise
+    def _sampled(self, rows: Rows, z: Tensor) -> Tensor:
         return self._vae.log_prob(rows, z.unsqueeze(0)).squeeze(0).sum(dim=-1)
 
-    def _expected(self, rows: Rows, posterior: DiagonalGaussian) -> Tensor:
+    def _expected(self, rows: Rows, posterior: Posterior) -> Tensor:
         """E_q log N(y; Wz + b, s^2): the density at the mean less the variance of Wz, exactly."""
         likelihood = self._vae.likelihood(posterior.loc)
         if not isinstance(likelihood, GaussianLikelihood):
             raise TypeError("Only a Gaussian expects its squared error in closed form.")
-        weights = self._vae.decoder.output.weight
-        variance = posterior.scale.square() @ weights.square().T
+        variance = posterior.variance_along(self._vae.decoder.output.weight)
         at_mean = self._vae.log_prob(rows, posterior.loc.unsqueeze(0)).squeeze(0)
         penalty = 0.5 * variance * torch.exp(-2 * likelihood.log_scale)
         return (at_mean - rows.of_observed(penalty)).sum(dim=-1)

@@ -18,6 +18,7 @@ from app.client.answers import (
     Reconstruction,
     Samples,
 )
+from app.client.bodies import Records
 from app.client.clients import AsyncModel, AsyncVaeClient, Model, VaeClient
 from app.client.errors import (
     AnswerTimeoutError,
@@ -53,6 +54,7 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "Reconstruction",
+    "Records",
     "RequestRefusedError",
     "Samples",
     "ServiceError",

@@ -23,13 +23,18 @@ class ModelVersion:
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """q(z | x): mean and standard deviation `(rows, latent_dim)`, KL to the prior in nats."""
+    """q(z | x): mean and standard deviation `(rows, latent_dim)`, KL to the prior in nats.
+
+    `kl_standard_error` is None where `kl_estimator` is analytic.
+    """
 
     model: ModelVersion
     loc: Array
     scale: Array
     kl_divergence: Array
     samples: Array | None = None
+    kl_estimator: str = "analytic"
+    kl_standard_error: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +66,10 @@ class Reconstruction:
 
 @dataclass(frozen=True, eq=False)
 class Elbo:
-    """elbo = reconstruction - kl_divergence of each row, in `units`; no error with one sample."""
+    """elbo = reconstruction - kl_divergence of each row, in `units`; no error with one sample.
+
+    `kl_standard_error` is None where `kl_estimator` is analytic.
+    """
 
     model: ModelVersion
     elbo: Array
@@ -72,6 +80,8 @@ class Elbo:
     measure: str
     per_feature: Array | None = None
     per_latent: Array | None = None
+    kl_estimator: str = "analytic"
+    kl_standard_error: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +153,7 @@ class Card:
     calibration: dict[str, Any] | None
     training: dict[str, Any]
     created: str
+    kl_estimator: str = "analytic"
 
 
 def read_answer(record: type[Record], body: Mapping[str, Any]) -> Record:

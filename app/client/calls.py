@@ -1,4 +1,8 @@
-"""The questions a caller can ask, without input or output: what to send, how to read the answer."""
+"""The questions a caller can ask, without input or output: what to send, how to read the answer.
+
+Rows are arrays, `inputs`, in which NaN is a missing value; those of a table may be `records` in
+their place.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +11,6 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
-import numpy as np
 import orjson
 from numpy.typing import ArrayLike
 
@@ -25,6 +28,7 @@ from app.client.answers import (
     read_answer,
     read_card,
 )
+from app.client.bodies import Records, written
 from app.client.errors import UnexpectedAnswerError, error_of
 
 T = TypeVar("T")
@@ -68,9 +72,24 @@ def card(model: str) -> Call[Card]:
     return Call("GET", _path(model), read_card)
 
 
-def encode(model: str, inputs: ArrayLike, *, num_samples: int = 0, seed: int = 0) -> Call[Encoding]:
+def encode(
+    model: str,
+    inputs: ArrayLike | None = None,
+    *,
+    records: Records | None = None,
+    num_samples: int = 0,
+    seed: int = 0,
+) -> Call[Encoding]:
     """Posterior q(z | x) of each row, and draws from it if asked."""
-    return _ask(Encoding, model, "encode", inputs=inputs, num_samples=num_samples, seed=seed)
+    return _ask(
+        Encoding,
+        model,
+        "encode",
+        inputs=inputs,
+        records=records,
+        num_samples=num_samples,
+        seed=seed,
+    )
 
 
 def decode(
@@ -101,18 +120,30 @@ def sample(
 
 
 def reconstruct(
-    model: str, inputs: ArrayLike, *, num_samples: int = 0, seed: int = 0
+    model: str,
+    inputs: ArrayLike | None = None,
+    *,
+    records: Records | None = None,
+    num_samples: int = 0,
+    seed: int = 0,
 ) -> Call[Reconstruction]:
     """Each row as the model sees it: through its posterior mean, or averaged over draws."""
     return _ask(
-        Reconstruction, model, "reconstruct", inputs=inputs, num_samples=num_samples, seed=seed
+        Reconstruction,
+        model,
+        "reconstruct",
+        inputs=inputs,
+        records=records,
+        num_samples=num_samples,
+        seed=seed,
     )
 
 
-def elbo(
+def elbo(  # noqa: PLR0913 - the fields of the route
     model: str,
-    inputs: ArrayLike,
+    inputs: ArrayLike | None = None,
     *,
+    records: Records | None = None,
     num_samples: int = 16,
     seed: int = 0,
     per_feature: bool = False,
@@ -124,6 +155,7 @@ def elbo(
         model,
         "elbo",
         inputs=inputs,
+        records=records,
         num_samples=num_samples,
         seed=seed,
         per_feature=per_feature,
@@ -131,10 +163,11 @@ def elbo(
     )
 
 
-def log_likelihood(
+def log_likelihood(  # noqa: PLR0913
     model: str,
-    inputs: ArrayLike,
+    inputs: ArrayLike | None = None,
     *,
+    records: Records | None = None,
     num_samples: int = 256,
     seed: int = 0,
     target_standard_error: float | None = None,
@@ -150,6 +183,7 @@ def log_likelihood(
         model,
         "log-likelihood",
         inputs=inputs,
+        records=records,
         num_samples=num_samples,
         seed=seed,
         target_standard_error=target_standard_error,
@@ -159,8 +193,9 @@ def log_likelihood(
 
 def impute(
     model: str,
-    inputs: ArrayLike,
+    inputs: ArrayLike | None = None,
     *,
+    records: Records | None = None,
     num_samples: int = 256,
     num_imputations: int = 0,
     seed: int = 0,
@@ -171,6 +206,7 @@ def impute(
         model,
         "impute",
         inputs=inputs,
+        records=records,
         num_samples=num_samples,
         num_imputations=num_imputations,
         seed=seed,
@@ -184,44 +220,18 @@ def interpolate(
     return _ask(Interpolation, model, "interpolate", start=start, end=end, steps=steps)
 
 
-_OPTIONS = (bool, int, float)
-
-
-def _ask(record: type[Record], model: str, question: str, **body: ArrayLike | None) -> Call[Record]:
-    """The question with its arrays under these names; what is no plain option is an array.
-
-    Options that are None are left out.
-    """
-    values = {
-        name: value if isinstance(value, _OPTIONS) else _as_array(name, value)
-        for name, value in body.items()
-        if value is not None
-    }
+def _ask(
+    record: type[Record], model: str, question: str, **body: ArrayLike | Records | None
+) -> Call[Record]:
+    """The question with these fields."""
     return Call(
         "POST",
         f"{_path(model)}/{question}",
         partial(read_answer, record),
-        orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY),
+        written(body),
         {"Accept": "application/json", "Content-Type": "application/json"},
     )
 
 
 def _path(model: str) -> str:
     return f"/v1/models/{quote(model, safe='@')}"
-
-
-def _as_array(name: str, values: ArrayLike) -> np.ndarray:
-    """The values as orjson writes them: float32 as it is, every other number as float64.
-
-    Raises:
-        ValueError: a value is no finite number; orjson would write NaN as null without a word.
-    """
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has type {array.dtype}; needed numbers.")
-    array = np.ascontiguousarray(array, None if array.dtype == np.float32 else np.float64)
-    finite = np.isfinite(array)
-    if not finite.all():
-        place = np.argwhere(~finite)[0].tolist()
-        raise ValueError(f"{name}{place} is {array[tuple(place)]}; needed a finite number.")
-    return array

@@ -108,6 +108,7 @@ _CLASSES: dict[int, type[ServiceError]] = {
     401: NotAllowedError,
     403: NotAllowedError,
     404: NotFoundError,
+    406: RequestRefusedError,
     413: TooLargeError,
     415: RequestRefusedError,
     422: RequestRefusedError,

@@ -19,6 +19,7 @@ from app.schemas.tensors import (
     version_of,
 )
 from model_store.vae.estimators import ElboEstimate
+from model_store.vae.priors import KlEstimator
 
 
 class ElboRequest(RowsQuestion):
@@ -35,7 +36,15 @@ class ElboReply(Reply):
 
     elbo: PerRow = Field(description="Lower bound on log p(x); higher is likelier.")
     reconstruction: PerRow = Field(description="E_q[log p(x | z)], z drawn from q(z | x).")
-    kl_divergence: PerRow = Field(description="KL(q(z | x) || p(z)), in closed form.")
+    kl_divergence: PerRow = Field(description="KL(q(z | x) || p(z)).")
+    kl_estimator: KlEstimator = Field(
+        description="Whether that is in closed form or from the same draws as the elbo."
+    )
+    kl_standard_error: PerRow | None = Field(
+        default=None,
+        description="Of the KL divergence, over seeds: left out where it is analytic, which has "
+        "none, and with one sample.",
+    )
     standard_error: PerRow | None = Field(
         description="Of the elbo, over seeds; null with one sample, which says nothing of it."
     )
@@ -56,7 +65,12 @@ class ElboReply(Reply):
             elbo=estimate.elbo,
             reconstruction=estimate.reconstruction,
             kl_divergence=estimate.kl_divergence,
+            kl_estimator=estimate.kl_estimator,
             standard_error=estimate.standard_error,
             measure=model.measure,
-            **if_any(per_feature=estimate.per_feature, per_latent=estimate.per_latent),
+            **if_any(
+                kl_standard_error=estimate.kl_standard_error,
+                per_feature=estimate.per_feature,
+                per_latent=estimate.per_latent,
+            ),
         )

@@ -18,6 +18,7 @@ from app.schemas.tensors import (
     version_of,
 )
 from model_store.vae.generation import Encoding
+from model_store.vae.priors import KlEstimator
 
 
 class EncodeRequest(RowsQuestion):
@@ -33,6 +34,12 @@ class EncodeReply(Reply):
     loc: LatentRows = Field(description="Mean of each latent.")
     scale: LatentRows = Field(description="Standard deviation of each latent.")
     kl_divergence: PerRow = Field(description="KL(q(z | x) || p(z)), in nats.")
+    kl_estimator: KlEstimator = Field(
+        description="Whether that is in closed form or from 256 draws of the seed."
+    )
+    kl_standard_error: PerRow | None = Field(
+        default=None, description="Of the KL divergence, over seeds; left out where analytic."
+    )
     samples: Annotated[torch.Tensor, Axes("rows", "num_samples", LATENTS)] | None = Field(
         default=None, description="Draws from q(z | x), if asked for."
     )
@@ -45,5 +52,6 @@ class EncodeReply(Reply):
             loc=encoding.loc,
             scale=encoding.scale,
             kl_divergence=encoding.kl_divergence,
-            **if_any(samples=encoding.samples),
+            kl_estimator=encoding.kl_estimator,
+            **if_any(kl_standard_error=encoding.kl_standard_error, samples=encoding.samples),
         )

@@ -10,6 +10,7 @@ from app.catalog import Catalog, Listing
 from app.loaded_model import LoadedModel
 from app.schemas.tensors import Measure
 from model_store.schema import Evaluation, Feature
+from model_store.vae.priors import KlEstimator
 
 
 class Card(BaseModel):
@@ -26,8 +27,11 @@ class Card(BaseModel):
         "feature; the values of ordinal and pixel features are 0 … levels - 1."
     )
     likelihood: str = Field(description="p(x | z); `mixed` where features differ.")
-    prior: str = Field(description="p(z).")
-    posterior: str = Field(description="q(z | x).")
+    prior: str = Field(description="p(z): standard_normal, mixture or vamp_prior.")
+    posterior: str = Field(description="q(z | x): diagonal or full, a Gaussian of either kind.")
+    kl_estimator: KlEstimator = Field(
+        description="Whether KL(q(z | x) || p(z)) is in closed form or estimated from draws."
+    )
     measure: Measure = Field(description="What exp(log p) is: a density, a probability, or both.")
     evaluation: Evaluation = Field(description="Held-out numbers, in nats per row.")
     calibration: None = Field(description="No model has one yet.")
@@ -47,8 +51,9 @@ class Card(BaseModel):
             latent_dim=document.model.latent_dim,
             features=document.model.features,
             likelihood=document.model.likelihood.name,
-            prior=document.model.prior,
+            prior=document.model.prior_name,
             posterior=document.model.posterior,
+            kl_estimator=model.vae.prior_law().kl_estimator,
             measure=model.measure,
             evaluation=document.evaluation,
             calibration=None,

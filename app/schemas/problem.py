@@ -10,6 +10,7 @@ from app.errors import (
     PROBLEMS,
     BrokenModelError,
     MediaTypeError,
+    NotAcceptableError,
     NotJsonError,
     Problem,
     RefusedBodyError,
@@ -25,13 +26,17 @@ _EXAMPLES: dict[int, tuple[Problem, str]] = {
         "The body is not JSON from line 1, column 13 on: Expecting value.",
     ),
     404: (PROBLEMS[NotInStoreError], "There is no model 'digit'."),
+    406: (
+        PROBLEMS[NotAcceptableError],
+        "This model answers in application/json, application/vnd.safetensors here; needed one.",
+    ),
     413: (
         PROBLEMS[TooManyRowsError],
         "The request has 200,000 rows; this server takes 100,000 at once.",
     ),
     415: (
         PROBLEMS[MediaTypeError],
-        "The Content-Type is another one; this route takes application/json.",
+        "The Content-Type is missing; this route takes application/json, text/csv for tables.",
     ),
     422: (PROBLEMS[RefusedBodyError], _REFUSAL),
     500: (INTERNAL, "The server failed; its log has the reason."),

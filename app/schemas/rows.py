@@ -1,6 +1,6 @@
 """Questions about rows: given as arrays or, of a table, as records."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Self
 
 import torch
@@ -61,6 +61,11 @@ class RowsQuestion(Question):
         """The rows, under the name of the field they came in."""
         either = {"inputs": self.inputs, "records": self.records}
         return {name: rows for name, rows in either.items() if rows is not None}
+
+    @classmethod
+    def in_body(cls) -> Collection[str]:
+        """Records are rows too."""
+        return {*super().in_body(), "records"}
 
     @classmethod
     def tables(

@@ -17,7 +17,9 @@ class SampleRequest(Question):
     num_samples: int = Field(default=16, ge=1, description="Rows to draw.")
     seed: Seed = 0
     temperature: float = Field(
-        default=1.0, ge=0, description="Factor on the prior's standard deviation."
+        default=1.0,
+        ge=0,
+        description="Factor on the prior's standard deviations; a mixture keeps its means.",
     )
     observation_noise: bool = Field(
         default=True, description="Whether to draw from p(x | z) or to take its mean."

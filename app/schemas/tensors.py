@@ -4,7 +4,7 @@ Pydantic sees a tensor as one value. Its shape has been checked when it was deco
 model that is asked, and no number of it becomes a Python object.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -86,6 +86,11 @@ class Question(BaseModel):
             name: row if axes.names[-1] == EVENT else latents
             for name, axes in _axes_of(cls).items()
         }
+
+    @classmethod
+    def in_body(cls) -> Collection[str]:
+        """Its fields that hold rows: a query string has no place for them."""
+        return _axes_of(cls).keys()
 
     @classmethod
     def tables(

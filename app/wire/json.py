@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
-import numpy as np
 import orjson
 import simdjson
 import torch
@@ -22,8 +21,7 @@ from app.wire.arrays import Arrays, read_array_slowly, read_arrays, read_arrays_
 from app.wire.columns import Table
 from app.wire.diagnosis import Row, kind_of
 from app.wire.records import read_records
-from app.wire.undefined import may_be_undefined
-from model_store.errors import OutOfRangeError
+from app.wire.undefined import array_of
 
 MEDIA_TYPE = "application/json"
 
@@ -67,35 +65,26 @@ def encode(answer: BaseModel) -> bytes:
         OutOfRangeError: a number is not finite, which JSON cannot say, in a field that is not
             marked as one where that means undefined, and null.
     """
-    return orjson.dumps(_jsonable(answer, ""), option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(_jsonable(answer), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _jsonable(value: object, name: str) -> object:
-    if isinstance(value, Tensor):
-        return _finite(value.numpy(force=True), name)
+def _jsonable(value: object) -> object:
     if isinstance(value, BaseModel):
         # What was set to None is null; what was left at None is left out.
         known = value.model_fields_set
         fields = value.__dict__.items()
         written = {n: v for n, v in fields if v is not None or n in known}
         return {n: _field(type(value), n, v) for n, v in written.items()}
-    if isinstance(value, dict):
-        return {n: _jsonable(v, n) for n, v in value.items()}
     return value
 
 
 def _field(body: type[BaseModel], name: str, value: object) -> object:
-    if isinstance(value, Tensor) and may_be_undefined(body, name):
-        # orjson writes null for what is not finite.
-        return np.ascontiguousarray(value.numpy(force=True))
-    return _jsonable(value, name)
-
-
-def _finite(values: np.ndarray, name: str) -> np.ndarray:
-    if not np.isfinite(values).all():
-        row = int(np.argwhere(~np.isfinite(values))[0][0])
-        raise OutOfRangeError(row=row, quantity=name)
-    return np.ascontiguousarray(values)
+    if isinstance(value, Tensor):
+        # orjson writes null for NaN.
+        return array_of(body, name, value)
+    if isinstance(value, dict):
+        return {n: _field(body, f"{name}.{n}", v) for n, v in value.items()}
+    return _jsonable(value)
 
 
 @dataclass(frozen=True)

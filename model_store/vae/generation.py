@@ -19,20 +19,26 @@ from model_store.vae.chunks import (
     rows_at_once,
     sample_ranges,
 )
+from model_store.vae.estimators.divergence import estimate_kl
 from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
-from model_store.vae.posteriors import DiagonalGaussian
-from model_store.vae.sums import total
+from model_store.vae.posteriors import Posterior, together
+from model_store.vae.priors import KlEstimator
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """q(z | x) of each row: mean, standard deviation, KL to the prior in nats, and draws."""
+    """q(z | x) of each row: mean, standard deviation, KL to the prior in nats, and draws.
+
+    `kl_standard_error` is None where the KL is analytic and has none.
+    """
 
     loc: Float[Tensor, "rows latents"]
     scale: Float[Tensor, "rows latents"]
     kl_divergence: Float[Tensor, " rows"]
+    kl_estimator: KlEstimator
+    kl_standard_error: Float[Tensor, " rows"] | None
     samples: Float[Tensor, "rows k latents"] | None
 
 
@@ -67,7 +73,7 @@ class Interpolation:
 
 @torch.inference_mode()
 def encode(vae: VAE, x: Float[Tensor, "rows *event"], *, num_samples: int, seed: int) -> Encoding:
-    """Posterior of each row.
+    """Posterior of each row. A KL without a closed form comes from 256 draws of the seed.
 
     Raises:
         ShapeError, SupportError: x does not fit the model.
@@ -79,8 +85,15 @@ def encode(vae: VAE, x: Float[Tensor, "rows *event"], *, num_samples: int, seed:
     if num_samples > 0:
         noise = Noise(seed).normal(0, num_samples, vae.latent_dim).to(posterior.loc.device)
         samples = posterior.sample(noise).transpose(0, 1)
-    kl_divergence = total(vae.kl_divergence(posterior))
-    return Encoding(posterior.loc, posterior.scale, kl_divergence, samples)
+    kl = estimate_kl(vae, posterior, seed=seed)
+    return Encoding(
+        posterior.loc,
+        posterior.scale,
+        kl.kl_divergence,
+        kl.estimator,
+        kl.standard_error,
+        samples,
+    )
 
 
 @torch.inference_mode()
@@ -119,9 +132,11 @@ def sample(
         OutOfRangeError: the temperature is so high that an output is not finite.
     """
     noise = Noise(seed)
-    width = vae.latent_dim
-    latents = vae.prior.sample(noise.normal(0, num_samples, width), temperature=temperature)
-    latents = latents.to(vae.device)
+    latents = vae.prior_law().sample(
+        noise.normal(0, num_samples, vae.latent_dim).to(vae.device),
+        noise.component(0, num_samples).to(vae.device),
+        temperature=temperature,
+    )
     if observation_noise:
         outputs, start = [], 0
         for block in latent_blocks(vae, latents):
@@ -185,7 +200,7 @@ def interpolate(
 
 
 def _averaged_center(
-    vae: VAE, posterior: DiagonalGaussian, num_samples: int, seed: int
+    vae: VAE, posterior: Posterior, num_samples: int, seed: int
 ) -> Float[Tensor, "rows features"]:
     """Center of the mixture of p(x | z) over draws of z."""
     noise = Noise(seed)
@@ -202,12 +217,9 @@ def _averaged_center(
     return law.center_of(total_expectation / num_samples)
 
 
-def _posterior(vae: VAE, x: Tensor) -> DiagonalGaussian:
+def _posterior(vae: VAE, x: Tensor) -> Posterior:
     """q(z | x), a block of rows at a time."""
-    blocks = [vae.posterior(rows) for rows in row_blocks(vae, vae.to_model_units(x))]
-    return DiagonalGaussian(
-        torch.cat([block.loc for block in blocks]), torch.cat([block.log_scale for block in blocks])
-    )
+    return together([vae.posterior(b) for b in row_blocks(vae, vae.to_model_units(x))])
 
 
 def _likelihoods(vae: VAE, z: Float[Tensor, "n latents"]) -> Iterator[Likelihood]:

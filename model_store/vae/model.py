@@ -10,8 +10,8 @@ from model_store.errors import ShapeError, SupportError
 from model_store.vae.encoders import NetworkEncoder
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead
 from model_store.vae.networks import DenseNetwork
-from model_store.vae.posteriors import DiagonalGaussian
-from model_store.vae.priors import StandardNormal
+from model_store.vae.posteriors import Posterior
+from model_store.vae.priors import Prior, PriorLaw
 from model_store.vae.rows import Rows
 from model_store.vae.sums import total, widest_float
 from model_store.vae.transforms import Transform
@@ -39,7 +39,7 @@ class VAE(nn.Module):
         encoder: NetworkEncoder,
         decoder: DenseNetwork,
         head: LikelihoodHead,
-        prior: StandardNormal,
+        prior: Prior,
         transform: Transform,
         event_shape: tuple[int, ...],
     ) -> None:
@@ -50,6 +50,7 @@ class VAE(nn.Module):
         self.prior = prior
         self.transform = transform
         self.event_shape = event_shape
+        self._frozen_law: PriorLaw | None = None
         self.num_features = math.prod(event_shape)
         self.latent_dim: int = decoder.inputs
         # What one (row, sample) pair costs in memory, for cutting work into chunks.
@@ -118,7 +119,7 @@ class VAE(nn.Module):
         shift, scale = float(transform.shift[feature]), float(transform.scale[feature])
         return self.head.support.describe(feature, shift=shift, scale=scale)
 
-    def posterior(self, rows: Rows) -> DiagonalGaussian:
+    def posterior(self, rows: Rows) -> Posterior:
         """q(z | x) of each row, or of what is observed of it."""
         return self.encoder.posterior(self.embed(rows), rows)
 
@@ -150,15 +151,30 @@ class VAE(nn.Module):
         log_prob = rows.of_observed(self.likelihood(z).log_prob(rows.y))
         return total(log_prob) + rows.total_log_abs_det
 
-    def kl_divergence(self, posterior: DiagonalGaussian) -> Float[Tensor, "rows latents"]:
-        """KL(q(z | x) || p(z)) of each latent, in nats."""
-        return self.prior.kl_divergence(posterior)
+    def prior_law(self) -> PriorLaw:
+        """p(z) with the weights as they are; kept where they are frozen."""
+        return self._frozen_law or self.prior.law(self.encoder.posterior_of)
+
+    def freeze(self) -> "VAE":
+        """Itself in evaluation mode, its weights constants from now on.
+
+        What depends on them alone is computed here, once: a `vamp_prior` encodes its pseudo-inputs.
+        """
+        self.eval().requires_grad_(requires_grad=False)
+        with torch.no_grad():
+            self._frozen_law = self.prior.law(self.encoder.posterior_of)
+        return self
+
+    def train(self, mode: bool = True) -> "VAE":
+        """As every module's; what was kept of frozen weights is forgotten."""
+        self._frozen_law = None
+        return super().train(mode)
 
     def log_ratio(
-        self, posterior: DiagonalGaussian, z: Float[Tensor, "k rows latents"]
+        self, posterior: Posterior, z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows"]:
-        """Log p(z) - log q(z | x), in nats; its expectation under q is minus the KL."""
-        return total(self.prior.log_prob(z) - posterior.log_prob(z))
+        """Log p(z) - log q(z | x), in nats and float64; its expectation under q is minus the KL."""
+        return self.prior_law().log_prob(z) - posterior.log_prob(z)
 
     def to_event(self, flat: Float[Tensor, "..."], *, after: int | None = None) -> Tensor:
         """Features back in the shape of an event.

@@ -17,6 +17,7 @@ MAX_SEED = 2**63 - 1
 
 _LATENT_STREAM = 0
 _OBSERVATION_STREAM = 1
+_COMPONENT_STREAM = 2
 _WORDS_PER_BLOCK = 4  # Philox yields four 64-bit words per counter value
 
 
@@ -39,6 +40,10 @@ class Noise:
     def uniform(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
         """Uniform noise in (0, 1) for samples `start` ... `stop - 1`, for observations; float64."""
         return torch.from_numpy(self._uniforms(_OBSERVATION_STREAM, start, stop, width))
+
+    def component(self, start: int, stop: int) -> Float[Tensor, " k"]:
+        """Uniform noise in (0, 1) that picks a mixture's component for each sample; float64."""
+        return torch.from_numpy(self._uniforms(_COMPONENT_STREAM, start, stop, 1)[:, 0])
 
     def _uniforms(self, stream: int, start: int, stop: int, width: int) -> np.ndarray:
         blocks = -(-width // _WORDS_PER_BLOCK)

@@ -12,7 +12,7 @@ import pytest
 from app.client import AsyncModel, AsyncVaeClient, NotFoundError, RequestRefusedError
 from app.main import create_app
 from app.settings import Settings
-from tests.builders import small_store
+from tests.builders import named_checkpoint, small_store
 from tests.models import random_rows
 
 Answer = TypeVar("Answer")
@@ -22,7 +22,7 @@ ROWS = random_rows("gaussian", 5).numpy()
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("store")
-    small_store(root, "pumps")
+    small_store(root, "pumps").publish("table", named_checkpoint())
     return root
 
 
@@ -65,6 +65,15 @@ def test_every_question_is_answered_with_arrays(
     assert (answer.model.name, answer.model.version) == ("pumps", 1)
 
 
+def test_records_are_answered_like_the_same_rows_in_arrays(store: Path) -> None:
+    record = {"age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": -0.5, "job": "cook"}
+
+    by_name = asked(store, lambda client: client.model("table").elbo(records=[record]))
+    in_order = asked(store, lambda client: client.model("table").elbo([[1.5, 1, 2, 3, -0.5, 0]]))
+
+    np.testing.assert_array_equal(by_name.elbo, in_order.elbo)
+
+
 def test_a_single_sample_has_no_standard_error(store: Path) -> None:
     answer = asked(store, lambda client: client.model("pumps").elbo(ROWS, num_samples=1))
 
@@ -99,7 +108,7 @@ def test_a_card_says_what_the_model_is(store: Path) -> None:
 def test_the_list_of_models_holds_the_same_cards(store: Path) -> None:
     cards = asked(store, lambda client: client.models())
 
-    assert [card.name for card in cards] == ["pumps"]
+    assert [card.name for card in cards] == ["pumps", "table"]
 
 
 def test_an_unknown_model_is_not_found(store: Path) -> None:

@@ -15,8 +15,20 @@ from tests.builders import small_checkpoint, small_store
 from tests.models import KINDS, features
 from tests.service import JSON, Service, serving
 
-QUESTIONS = ("elbo", "log-likelihood", "encode", "decode", "sample", "reconstruct", "impute", "interpolate")
+QUESTIONS = (
+    "elbo",
+    "log-likelihood",
+    "encode",
+    "decode",
+    "sample",
+    "reconstruct",
+    "impute",
+    "interpolate",
+)
+ABOUT_ROWS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
 PROBLEM = "application/problem+json"
+SAFETENSORS = "application/vnd.safetensors"
+CSV = "text/csv"
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +97,29 @@ def test_every_error_has_the_body_of_a_problem(document: dict[str, Any]) -> None
 def test_questions_tell_of_every_error_they_can_give(document: dict[str, Any]) -> None:
     for (path, method), operation in operations(document).items():
         if method == "post":
-            statuses = {"200", "400", "404", "413", "415", "422", "500", "503"}
+            statuses = {"200", "400", "404", "406", "413", "415", "422", "500", "503"}
             assert operation["responses"].keys() == statuses, path
+
+
+def test_questions_tell_of_every_media_type(document: dict[str, Any]) -> None:
+    for (path, method), operation in operations(document).items():
+        if method == "post":
+            answers = operation["responses"]["200"]["content"]
+            taken = {*JSON.values(), SAFETENSORS, *([CSV] if path.endswith(ABOUT_ROWS) else [])}
+            assert operation["requestBody"]["content"].keys() == taken
+            assert answers.keys() == {*JSON.values(), SAFETENSORS, CSV}
+            assert all(described["schema"] for described in answers.values())
+
+
+def test_options_of_the_query_string_are_those_of_the_body(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/v1/models/{model}/elbo"]["post"]
+
+    options = {p["name"]: p["schema"] for p in operation["parameters"] if p["in"] == "query"}
+
+    assert options.keys() == {"num_samples", "seed", "per_feature", "per_latent"}
+    # A page would send defaults along with a JSON body, which must not have any.
+    assert not any("default" in schema for schema in options.values())
+    assert options["num_samples"]["minimum"] == 1
 
 
 def test_every_reference_leads_somewhere(service: Service, document: dict[str, Any]) -> None:

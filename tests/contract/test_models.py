@@ -40,6 +40,7 @@ def test_a_card_tells_all_that_the_contract_names(tmp_path: Path) -> None:
         "likelihood": "gaussian",
         "prior": "standard_normal",
         "posterior": "diagonal",
+        "kl_estimator": "analytic",
         "measure": "density",
         "calibration": None,
         "created": "2025-01-02T03:04:05Z",

@@ -4,38 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from model_store.checkpoint import Checkpoint
-from model_store.schema import Feature
-from tests.builders import small_checkpoint, small_store
+from tests.builders import named_checkpoint, small_store
 from tests.service import Service, places, refused, serving
 
 QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
-COLOURS = ("blue", "green", "red")
 INPUTS = [[1.5, 1, 2, 3, -0.5, 0], [0, 0, 0, 0, 0, 1]]
 RECORDS = [
     {"age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": -0.5, "job": "cook"},
     {"job": "smith", "gap": 0, "visits": 0, "colour": "blue", "member": 0, "age": 0},
 ]
-
-
-def named_checkpoint() -> Checkpoint:
-    """The mixed table, its columns as people would name them."""
-    document = small_checkpoint("mixed").document
-    columns = [
-        ("age", "real", None),
-        ("member", "binary", None),
-        ("colour", "categorical", COLOURS),
-        ("visits", "count", None),
-        ("gap", "real", None),
-        ("job", "categorical", ("cook", "smith")),
-    ]
-    features = tuple(
-        Feature(name=name, kind=kind, likelihood="", categories=categories)  # type: ignore[arg-type]
-        for name, kind, categories in columns
-    )
-    model = document.model.model_copy(update={"features": features})
-    changed = document.model_copy(update={"model": model})
-    return Checkpoint(changed, small_checkpoint("mixed").tensors)
 
 
 @pytest.fixture(scope="module")

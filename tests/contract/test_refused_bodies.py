@@ -218,7 +218,7 @@ def test_a_problem_does_not_repeat_the_body(service: Service, secret: str) -> No
     [
         {"Content-Type": "text/plain"},
         {"Content-Type": "application/x-www-form-urlencoded"},
-        {"Content-Type": "application/vnd.safetensors"},
+        {"Content-Type": "text/csv"},
         {"Content-Type": ""},
         {"Content-Encoding": "gzip"},
     ],

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from model_store.vae import bounds
 from model_store.vae.chunks import finite_rows, row_blocks, sample_ranges
+from model_store.vae.estimators.divergence import KlEstimate, kl_from_draws, together
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
+from model_store.vae.priors import KlEstimator
 from model_store.vae.rows import Rows
 from model_store.vae.sums import total
 
@@ -18,13 +20,16 @@ from model_store.vae.sums import total
 class ElboEstimate:
     """elbo = reconstruction - kl_divergence, per row, in nats.
 
-    `standard_error` is None with a single sample, which says nothing about its own error.
+    `standard_error` is None with a single sample, which says nothing about its own error. So is
+    `kl_standard_error`, and where the KL is analytic and has none.
     """
 
     elbo: Float[Tensor, " rows"]
     reconstruction: Float[Tensor, " rows"]
     kl_divergence: Float[Tensor, " rows"]
     standard_error: Float[Tensor, " rows"] | None
+    kl_estimator: KlEstimator
+    kl_standard_error: Float[Tensor, " rows"] | None = None
     per_feature: Float[Tensor, "rows *event"] | None = None
     per_latent: Float[Tensor, "rows latents"] | None = None
 
@@ -41,10 +46,12 @@ def estimate_elbo(
 ) -> ElboEstimate:
     """Evidence lower bound of each row, its two terms and their parts.
 
-    The KL term is in closed form. The elbo is the mean log weight, so its error vanishes as q nears
-    the true posterior; the reconstruction term is elbo + KL. That is the plain average of
+    The elbo is the mean log weight, so its error vanishes as q nears the true posterior; the
+    reconstruction term is elbo + KL. Where the KL has a closed form, that is the plain average of
     log p(x | z) plus (closed-form KL - sampled KL), a control variate of mean zero, which
-    `per_feature` spreads evenly over the observed features so that they sum to the term.
+    `per_feature` spreads evenly over the observed features so that they sum to the term. Where it
+    has none, it is the mean of log q(z | x) - log p(z) over the same draws, and the reconstruction
+    term is the plain average.
 
     Where features are missing it is the bound on log p of the observed ones: a missing feature's
     part is 0. Of a row with none observed it is exactly -KL(q(z | nothing) || p(z)).
@@ -55,15 +62,16 @@ def estimate_elbo(
     """
     rows = vae.to_model_units(x)
     blocks = [
-        _of_block(vae, b, num_samples, seed, per_feature=per_feature) for b in row_blocks(vae, rows)
+        _of_block(vae, b, num_samples, seed, per_feature=per_feature, per_latent=per_latent)
+        for b in row_blocks(vae, rows)
     ]
-    kl_per_latent = torch.cat([b.kl_per_latent for b in blocks]).double()
-    kl_divergence = total(kl_per_latent)
-    # With nothing observed every log weight would be a draw of -KL, which is known.
+    kl = together([b.kl for b in blocks])
     log_weights = torch.cat([b.log_weights for b in blocks], dim=1)
-    log_weights = torch.where(rows.is_empty, -kl_divergence, log_weights)
+    if kl.estimator == "analytic":
+        # With nothing observed every log weight would be a draw of -KL, which is known.
+        log_weights = torch.where(rows.is_empty, -kl.kl_divergence, log_weights)
     elbo = finite_rows(bounds.elbo(log_weights), "elbo")
-    reconstruction = elbo + kl_divergence
+    reconstruction = elbo + kl.kl_divergence
     parts = None
     if per_feature:
         averages = torch.cat([b.feature_log_prob for b in blocks])
@@ -71,33 +79,40 @@ def estimate_elbo(
     return ElboEstimate(
         elbo=elbo,
         reconstruction=reconstruction,
-        kl_divergence=kl_divergence,
+        kl_divergence=kl.kl_divergence,
         standard_error=bounds.elbo_standard_error(log_weights) if num_samples > 1 else None,
+        kl_estimator=kl.estimator,
+        kl_standard_error=kl.standard_error,
         per_feature=parts,
-        per_latent=kl_per_latent if per_latent else None,
+        per_latent=kl.per_latent if per_latent else None,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
     log_weights: Float[Tensor, "k rows"]
-    kl_per_latent: Float[Tensor, "rows latents"]
+    kl: KlEstimate
     feature_log_prob: Float[Tensor, "rows features"]  # averaged over samples; empty unless asked
 
 
-def _of_block(vae: VAE, rows: Rows, num_samples: int, seed: int, *, per_feature: bool) -> _Block:
-    posterior = vae.posterior(rows)
-    noise = Noise(seed)
-    weights, sums = [], torch.zeros_like(rows.y if per_feature else rows.y[:, :0]).double()
+def _of_block(
+    vae: VAE, rows: Rows, num_samples: int, seed: int, *, per_feature: bool, per_latent: bool
+) -> _Block:
+    posterior, noise = vae.posterior(rows), Noise(seed)
+    log_probs, log_ratios = [], []
+    sums = torch.zeros_like(rows.y if per_feature else rows.y[:, :0]).double()
     for part in sample_ranges(vae, range(num_samples), rows=len(rows)):
         z = posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(vae.device))
+        log_ratios.append(vae.log_ratio(posterior, z))
         if per_feature:
             log_prob = vae.log_prob(rows, z)
-            weights.append(total(log_prob) + vae.log_ratio(posterior, z))
+            log_probs.append(total(log_prob))
             sums += log_prob.sum(dim=0, dtype=torch.float64)
         else:
-            weights.append(vae.total_log_prob(rows, z) + vae.log_ratio(posterior, z))
-    return _Block(torch.cat(weights), vae.kl_divergence(posterior), sums / num_samples)
+            log_probs.append(vae.total_log_prob(rows, z))
+    log_ratio = torch.cat(log_ratios)
+    kl = kl_from_draws(vae, posterior, log_ratio, seed=seed, per_latent=per_latent)
+    return _Block(torch.cat(log_probs) + log_ratio, kl, sums / num_samples)
 
 
 def _summing_to(

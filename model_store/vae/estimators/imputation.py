@@ -153,8 +153,10 @@ class _Block:
         log_weights = torch.cat(
             [vae.total_log_prob(rows, p) + vae.log_ratio(posterior, p) for p in parts]
         )
-        from_prior = vae.prior.sample(noise, temperature=1.0).unsqueeze(1)
-        z = torch.where(rows.is_empty.unsqueeze(-1), from_prior, z)
+        if bool(rows.is_empty.any()):
+            components = self._noise.component(0, num_samples).to(vae.device)
+            from_prior = vae.prior_law().sample(noise, components, temperature=1.0)
+            z = torch.where(rows.is_empty.unsqueeze(-1), from_prior.unsqueeze(1), z)
         return z, torch.where(rows.is_empty, 0.0, log_weights)
 
     def _of_missing(

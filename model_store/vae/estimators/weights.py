@@ -7,7 +7,7 @@ from torch import Tensor
 from model_store.vae.chunks import row_blocks, sample_ranges
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
-from model_store.vae.posteriors import DiagonalGaussian
+from model_store.vae.posteriors import Posterior
 from model_store.vae.rows import Rows
 
 
@@ -18,7 +18,7 @@ def log_weights(vae: VAE, rows: Rows, samples: range, seed: int) -> Float[Tensor
 
 
 def weigh(
-    vae: VAE, rows: Rows, posterior: DiagonalGaussian, samples: range, seed: int
+    vae: VAE, rows: Rows, posterior: Posterior, samples: range, seed: int
 ) -> Float[Tensor, "k rows"]:
     """The log weights of one block of rows, its samples drawn from this posterior."""
     noise = Noise(seed)

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import orjson
 import pytest
+from numpy.typing import ArrayLike
 
 from app.client import (
     AnswerTimeoutError,
@@ -137,15 +138,43 @@ def test_columns_of_another_layout_arrive_in_order() -> None:
     assert orjson.loads(request.content)["inputs"] == [[3.0, 4.0], [1.0, 2.0]]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_number_that_is_not_finite_never_leaves(value: float) -> None:
-    with pytest.raises(ValueError, match=r"inputs\[1, 0\] is (nan|inf)"):
-        answering(ELBO).model("m").elbo([[0.0], [value]])
+@pytest.mark.parametrize("inputs", [[[0.5, np.nan]], [[0.5, None]], np.float32([[0.5, np.nan]])])
+def test_a_missing_value_is_sent_as_null(inputs: ArrayLike) -> None:
+    request = sent_by(lambda client: client.model("m").elbo(inputs))
+
+    assert orjson.loads(request.content)["inputs"] == [[0.5, None]]
 
 
-def test_text_is_no_input() -> None:
-    with pytest.raises(ValueError, match="needed numbers"):
-        answering(ELBO).model("m").elbo([["red"]])
+def test_records_are_sent_in_the_place_of_inputs() -> None:
+    records = [{"age": np.float64(41), "job": "cook"}, {"age": np.nan, "job": None}]
+
+    request = sent_by(lambda client: client.model("m").elbo(records=records))
+
+    body = orjson.loads(request.content)
+    assert body["records"] == [{"age": 41, "job": "cook"}, {"age": None, "job": None}]
+    assert "inputs" not in body
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda m: m.elbo([[0.0], [np.inf]]), r"inputs\[1, 0\] is inf; needed a finite"),
+        (lambda m: m.decode([[0.0], [np.inf]]), r"latents\[1, 0\] is inf; needed a finite"),
+        (lambda m: m.decode([[0.0], [np.nan]]), r"latents\[1, 0\] is nan; needed a finite"),
+        (lambda m: m.elbo(records=[{}, {"age": -np.inf}]), r"records\[1\] has 'age' -inf; needed"),
+    ],
+)
+def test_a_number_that_json_cannot_say_never_leaves(
+    ask: Callable[[Any], object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        ask(answering(ELBO).model("m"))
+
+
+@pytest.mark.parametrize("inputs", [[["red"]], [["1", None]], [[0], [1, 2]]])
+def test_what_is_no_array_of_numbers_is_no_input(inputs: ArrayLike) -> None:
+    with pytest.raises(ValueError, match=r"needed numbers|inhomogeneous"):
+        answering(ELBO).model("m").elbo(inputs)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +184,7 @@ def test_text_is_no_input() -> None:
         (401, NotAllowedError),
         (403, NotAllowedError),
         (404, NotFoundError),
+        (406, RequestRefusedError),
         (413, TooLargeError),
         (415, RequestRefusedError),
         (422, RequestRefusedError),

@@ -1,0 +1,160 @@
+"""Tables as text (RFC 4180): a header of names, then a line a row; an empty cell is missing."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import isnan
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from app.errors import MalformedBodyError, TooManySamplesError
+from app.wire.columns import Column, Table, cell_refusal, refusal, shown
+
+MEDIA_TYPE = "text/csv"
+
+# Lines turned into numbers, or numbers into lines, at once: their texts are many times as large.
+_BLOCK_ROWS = 1024
+# As many as the spreadsheet programs take.
+_MAX_COLUMNS = 16_384
+_MAX_SHOWN_NAMES = 6
+
+
+def decode(content: bytes, name: str, table: Table) -> Tensor:
+    """The rows (rows, features) in float64: codes for categories, NaN for empty cells.
+
+    Lines without any cell are no rows.
+
+    Args:
+        content: The body.
+        name: What the rows are called in refusals.
+        table: The columns, which may stand in any order.
+
+    Raises:
+        MalformedBodyError: the body is no CSV in UTF-8.
+        RefusedBodyError: its columns are not the table's, or a cell is not what its column takes.
+        TooManyRowsError: more lines than the server takes.
+    """
+    lines = _lines(content)
+    columns = _columns(next(lines, []), table)
+    blocks: list[np.ndarray] = []
+    rows = 0
+    while block := list(islice(lines, _BLOCK_ROWS)):
+        table.admit(rows + len(block))
+        blocks.append(_numbers(f"{name}[{{}}]", block, rows, columns))
+        rows += len(block)
+    if not rows:
+        raise refusal("body", "has no rows; needed at least one below the header")
+    return torch.from_numpy(np.concatenate(blocks))
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """One column of an answer.
+
+    Args:
+        values: A number, a flag or a code for each row; None for a column of empty cells.
+        categories: The names of the codes, if they have any.
+    """
+
+    values: np.ndarray | None
+    categories: Sequence[str] | None = None
+
+    def texts(self, start: int, stop: int) -> Sequence[str]:
+        """What stands in some of the rows; nothing where a number is undefined."""
+        if self.values is None:
+            return [""] * (stop - start)
+        values = self.values[start:stop]
+        if values.dtype == np.bool_:
+            return ["true" if flag else "false" for flag in values.tolist()]
+        if self.categories is not None:
+            return ["" if isnan(code) else self.categories[int(code)] for code in values.tolist()]
+        # str of numpy's own float32 is the shortest text that says it.
+        return ["" if isnan(value) else str(value) for value in values]
+
+
+def encode(columns: Mapping[str, Cells], rows: int) -> bytes:
+    """The columns below their names."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for start in range(0, rows, _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, rows)
+        cells = [column.texts(start, stop) for column in columns.values()]
+        writer.writerows(zip(*cells, strict=True))
+    return text.getvalue().encode()
+
+
+def check_width(columns: int) -> None:
+    """Nothing, if a table can have so many columns.
+
+    Raises:
+        TooManySamplesError: it cannot.
+    """
+    if columns > _MAX_COLUMNS:
+        raise TooManySamplesError(
+            f"The answer has {columns:,} columns; {MEDIA_TYPE} takes {_MAX_COLUMNS:,} at most."
+        )
+
+
+def _lines(content: bytes) -> Iterator[list[str]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MalformedBodyError(f"Byte {error.start} of the body is not UTF-8.") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        yield from filter(None, reader)
+    except csv.Error:
+        raise MalformedBodyError(f"The body is no CSV from line {reader.line_num} on.") from None
+
+
+def _columns(header: list[str], table: Table) -> list[Column]:
+    """The columns in the order of the header."""
+    if not header:
+        raise refusal("body", "is empty; needed a header of the features' names")
+    for name in header:
+        if name not in table.columns:
+            raise table.unknown("body", name)
+    found = set(header)
+    if len(found) < len(header):
+        twice = next(name for name, count in Counter(header).items() if count > 1)
+        raise refusal("body", f"names feature {shown(twice)} twice; needed it once")
+    missing = [name for name in table.columns if name not in found]
+    if missing:
+        names = ", ".join(map(shown, missing[:_MAX_SHOWN_NAMES]))
+        more = f" and {len(missing) - _MAX_SHOWN_NAMES} more" * (len(missing) > _MAX_SHOWN_NAMES)
+        raise refusal("body", f"has no column {names}{more}; needed every feature in the header")
+    return [table.columns[name] for name in header]
+
+
+def _numbers(place: str, block: list[list[str]], start: int, columns: list[Column]) -> np.ndarray:
+    """The rows of some lines; `place` has room for their number, `start` that of the first."""
+    rows = np.full((len(block), len(columns)), np.nan)
+    for i, (line, row) in enumerate(zip(block, rows, strict=True)):
+        if len(line) != len(columns):
+            raise refusal(place.format(start + i), f"has {len(line)} cells; needed {len(columns)}")
+        for column, cell in zip(columns, line, strict=True):
+            if cell:
+                row[column.index] = _number(place, start + i, column, cell)
+    return rows
+
+
+def _number(place: str, row: int, column: Column, cell: str) -> float:
+    if column.codes is not None:
+        code = column.codes.get(cell)
+        if code is None:
+            raise cell_refusal(place.format(row), column, shown(cell))
+        return code
+    try:
+        number = float(cell)
+    except ValueError:
+        number = np.nan
+    # Python also reads nan, inf and 1_000.
+    if not np.isfinite(number) or "_" in cell:
+        raise cell_refusal(place.format(row), column, "no finite number")
+    return number

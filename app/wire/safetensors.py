@@ -1,0 +1,130 @@
+"""Safetensors files <-> tensors named as the fields.
+
+In go all floating and integer types, NaN for what is missing. Out go tensors in the types they were
+computed in (float32 for most, float64 for sums, int64, bool), NaN for what is undefined; every
+other field is text in the file's metadata: as it is if it is text, else as JSON.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+import safetensors
+import torch
+from pydantic import BaseModel
+from safetensors.numpy import save
+from torch import Tensor
+
+from app.errors import MalformedBodyError
+from app.wire.columns import refusal, shown
+from app.wire.diagnosis import Row
+from app.wire.undefined import array_of
+
+MEDIA_TYPE = "application/vnd.safetensors"
+
+# A body has a tensor or two; the parser would make Python objects of a million of them.
+_MAX_HEADER_BYTES = 2**16
+_MAX_SHOWN_AXES = 8
+
+_DTYPES = {
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+    "I8": torch.int8,
+    "I16": torch.int16,
+    "I32": torch.int32,
+    "I64": torch.int64,
+    "U8": torch.uint8,
+    "U16": torch.uint16,
+    "U32": torch.uint32,
+    "U64": torch.uint64,
+}
+
+
+def decode(content: bytes, rows: Mapping[str, Row]) -> dict[str, Tensor]:
+    """The tensors of a file, (rows, *shape) in float64.
+
+    Args:
+        content: The body.
+        rows: The tensors it may hold, and what one row of each is.
+
+    Raises:
+        MalformedBodyError: the body is no safetensors file.
+        RefusedBodyError: a tensor is not known, or not of such rows.
+    """
+    size = int.from_bytes(content[:8], "little")
+    if size > _MAX_HEADER_BYTES:
+        raise MalformedBodyError(
+            f"The body is no safetensors file, or its header has more than {_MAX_HEADER_BYTES:,} "
+            "bytes."
+        )
+    try:
+        entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+    except (safetensors.SafetensorError, UnicodeError):
+        raise MalformedBodyError("The body is no safetensors file.") from None
+    return {name: _tensor(name, entry, rows) for name, entry in entries}
+
+
+def encode(answer: BaseModel) -> bytes:
+    """The fields, without those that were never set and are None; parts as `parameters.loc`.
+
+    Raises:
+        OutOfRangeError: a number is not finite in a field where that does not mean undefined.
+    """
+    known, values = answer.model_fields_set, answer.__dict__
+    tensors: dict[str, np.ndarray] = {}
+    metadata: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Tensor):
+            tensors[name] = array_of(type(answer), name, value)
+        elif isinstance(value, dict):
+            tensors |= _parts(type(answer), name, value)
+        elif value is not None or name in known:
+            metadata[name] = value if isinstance(value, str) else _as_json(value)
+    return save(tensors, metadata)
+
+
+def _parts(body: type[BaseModel], name: str, parts: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for key, value in parts.items():
+        path = f"{name}.{key}"
+        if isinstance(value, Mapping):
+            found |= _parts(body, path, value)
+        else:
+            found[path] = array_of(body, path, value)
+    return found
+
+
+def _as_json(value: object) -> str:
+    return orjson.dumps(value, default=BaseModel.model_dump).decode()
+
+
+def _tensor(name: str, entry: Mapping[str, Any], rows: Mapping[str, Row]) -> Tensor:
+    row = rows.get(name)
+    if row is None:
+        known = ", ".join(rows) or "none"
+        raise refusal("body", f"has a tensor {shown(name)}; this route takes {known}")
+    dtype, shape = _DTYPES.get(entry["dtype"]), tuple(entry["shape"])
+    if dtype is None:
+        raise refusal(name, f"has type {entry['dtype']}; needed floats or integers")
+    if shape[1:] != row.shape or not shape:
+        came = f"shape {shape}" if len(shape) <= _MAX_SHOWN_AXES else f"{len(shape)} axes"
+        needed = ", ".join(map(str, row.shape))
+        raise refusal(name, f"has {came}; {row.taker} takes (rows, {needed})")
+    if shape[0] == 0:
+        raise refusal(name, "has no rows; needed at least one")
+    values = torch.frombuffer(bytearray(entry["data"]), dtype=dtype)
+    return _checked(name, values.to(torch.float64).view(shape), row)
+
+
+def _checked(name: str, values: Tensor, row: Row) -> Tensor:
+    wrong = values.isinf() if row.may_have_gaps else ~values.isfinite()
+    if bool(wrong.any()):
+        place = torch.nonzero(wrong)[0].tolist()
+        came = float(values[tuple(place)])
+        needed = "a finite number" + (", or NaN where it is missing" if row.may_have_gaps else "")
+        where = "".join(f"[{index}]" for index in place)
+        raise refusal(f"{name}{where}", f"is {came}; needed {needed}")
+    return values

@@ -1,0 +1,163 @@
+"""Safetensors to tensors and back: every number type in, every field out."""
+
+import json
+import math
+import struct
+from typing import Annotated, Any
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from safetensors.numpy import load
+from safetensors.torch import save
+from torch import Tensor
+
+from app.errors import MalformedBodyError, RefusedBodyError
+from app.schemas.tensors import Axes, PerRowOrNull
+from app.wire.diagnosis import Row
+from app.wire.safetensors import decode, encode
+from model_store.errors import OutOfRangeError
+
+TABLE = Row((2,), may_have_gaps=True)
+ROWS = {"x": TABLE, "z": Row((2,))}
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64)
+UNSIGNED = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+
+
+class Version(BaseModel):
+    name: str
+    version: int
+
+
+class Answer(BaseModel):
+    values: Annotated[Tensor, Axes("rows")]
+    undefined: PerRowOrNull | None = None
+    parts: dict[str, Any] = {}
+    model: Version = Version(name="m", version=3)
+    count: int | None = None
+    units: str = "nats"
+
+
+def read(**tensors: Tensor) -> dict[str, Tensor]:
+    return decode(save(tensors), ROWS)
+
+
+def metadata_of(content: bytes) -> dict[str, str]:
+    end = 8 + struct.unpack("<Q", content[:8])[0]
+    return dict(json.loads(content[8:end])["__metadata__"])
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, *UNSIGNED], ids=str)
+def test_numbers_of_every_type_are_the_same_numbers(dtype: torch.dtype) -> None:
+    decoded = read(x=torch.tensor([[1, 2], [3, 100]]).to(dtype))["x"]
+
+    assert decoded.dtype == torch.float64
+    assert decoded.tolist() == [[1, 2], [3, 100]]
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_nan_is_a_missing_value(dtype: torch.dtype) -> None:
+    decoded = read(x=torch.tensor([[1, math.nan]]).to(dtype))["x"]
+
+    assert decoded.isnan().tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"x": torch.zeros(1, 3)}, r"x has shape \(1, 3\); this model takes \(rows, 2\)"),
+        ({"x": torch.zeros(2)}, r"x has shape \(2,\); this model takes \(rows, 2\)"),
+        ({"x": torch.tensor(0.0)}, r"x has shape \(\); this model takes \(rows, 2\)"),
+        ({"x": torch.zeros([1] * 50)}, "x has 50 axes"),
+        ({"x": torch.zeros(0, 2)}, "x has no rows; needed at least one"),
+        ({"x": torch.zeros(1, 2, dtype=torch.bool)}, "x has type BOOL; needed floats or integers"),
+        ({"x": torch.zeros(1, 2, dtype=torch.float8_e5m2)}, "x has type F8_E5M2; needed"),
+        ({"x": torch.tensor([[0, 0], [0, math.inf]])}, r"x\[1\]\[1\] is inf; needed a finite"),
+        ({"z": torch.tensor([[0, math.nan]])}, r"z\[0\]\[1\] is nan; needed a finite number"),
+        ({"y" * 99: torch.zeros(1, 2)}, r"has a tensor 'y{37}\.\.\.'; this route takes x, z"),
+    ],
+    ids=str,
+)
+def test_what_is_no_tensor_of_such_rows_is_told(tensors: dict[str, Tensor], message: str) -> None:
+    with pytest.raises(RefusedBodyError, match=message):
+        read(**tensors)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"\0" * 8,
+        b"\xff" * 100,
+        b"\x02\0\0\0\0\0\0\0{}x",
+        save({"x": torch.ones(1, 2)})[:-1],
+    ],
+)
+def test_what_is_no_file_is_refused(content: bytes) -> None:
+    with pytest.raises(MalformedBodyError, match="is no safetensors file"):
+        decode(content, ROWS)
+
+
+def test_a_header_of_a_million_tensors_is_not_read() -> None:
+    header = json.dumps(
+        {f"t{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(2000)}
+    )
+    content = struct.pack("<Q", len(header)) + header.encode()
+
+    assert len(safetensors.deserialize(content)) == 2000  # it is a file
+    with pytest.raises(MalformedBodyError, match="more than 65,536 bytes"):
+        decode(content, ROWS)
+
+
+@settings(deadline=None, max_examples=300)
+@given(content=st.binary(max_size=60), position=st.integers(0, 90), whole=st.booleans())
+def test_any_bytes_are_tensors_or_refused(content: bytes, position: int, whole: bool) -> None:
+    file = save({"x": torch.ones(1, 2)})
+    changed = content if whole else file[:position] + content[:2] + file[position + 2 :]
+
+    try:
+        decoded = decode(changed, ROWS)
+    except (MalformedBodyError, RefusedBodyError):
+        return
+
+    assert all(t.dtype == torch.float64 and t.shape[1:] == (2,) for t in decoded.values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.bool], ids=str)
+def test_tensors_go_out_as_they_are(dtype: torch.dtype) -> None:
+    values = torch.tensor([0, 1, 1]).to(dtype)
+
+    written = load(encode(Answer(values=values)))["values"]
+
+    assert written.dtype == values.numpy().dtype
+    np.testing.assert_array_equal(written, values)
+
+
+def test_parts_go_out_under_their_path() -> None:
+    parts = {"loc": torch.ones(1), "age": {"scale": torch.zeros(1)}}
+
+    written = load(encode(Answer(values=torch.ones(1), parts=parts)))
+
+    assert written.keys() == {"values", "parts.loc", "parts.age.scale"}
+
+
+def test_everything_else_is_text_in_the_metadata() -> None:
+    written = metadata_of(encode(Answer(values=torch.ones(1), count=None)))
+
+    assert written == {"model": '{"name":"m","version":3}', "count": "null", "units": "nats"}
+
+
+def test_what_is_undefined_is_nan_and_elsewhere_refused() -> None:
+    undefined = torch.tensor([math.inf, 1.0])
+
+    written = load(encode(Answer(values=torch.ones(2), undefined=undefined)))["undefined"]
+
+    np.testing.assert_array_equal(written, [np.nan, 1])
+    with pytest.raises(OutOfRangeError):
+        encode(Answer(values=undefined))
