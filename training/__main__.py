@@ -62,6 +62,10 @@ def train(  # noqa: PLR0913 - one parameter for each flag
         bool | None,
         typer.Option("--zero-inflation", help="Negative binomial: zeros of two kinds."),
     ] = None,
+    transform: Annotated[
+        list[str] | None,
+        typer.Option(help="standardise, log or log1p, of one column: col=log. Repeatable."),
+    ] = None,
     binarize: Annotated[
         str | None, typer.Option(help="Grey to 0 and 1: dynamic, static or threshold.")
     ] = None,

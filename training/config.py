@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from model_store.schema import MAX_COMPONENTS, Frozen, Kind, PosteriorName, Scale
+from model_store.schema import MAX_COMPONENTS, Frozen, Kind, PosteriorName, Scale, Transform
 from model_store.vae.noise import MAX_SEED
 from training.errors import DataError, DataUnavailableError
 
@@ -31,6 +31,9 @@ PriorName = Literal["standard_normal", "mixture", "vamp_prior"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 
 STORE_VARIABLE = "VAE_STORE"
+
+EVERY_COLUMN = ""
+"""The key of a transform that is asked for without a column, which no column is called."""
 
 
 def _parse_names(value: object) -> object:
@@ -52,6 +55,15 @@ def _parse_kinds(value: object) -> object:
             raise ValueError("should look like column=count")
         kinds[column.strip()] = kind.strip()
     return kinds
+
+
+def _parse_transforms(value: object) -> object:
+    """`["log", "column=log1p", ...]` as a mapping; without a column, of every one."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        return value
+    pairs = (str(item).rpartition("=") for item in items)
+    return {column.strip() or EVERY_COLUMN: transform.strip() for column, _, transform in pairs}
 
 
 def _parse_hidden_sizes(value: object) -> object:
@@ -103,6 +115,9 @@ class TrainingConfig(Frozen, populate_by_name=True):
     scale: Scale | None = None
     fixed_scale: float = Field(default=1.0, gt=0)  # data units; at 1 the plain squared error
     zero_inflation: bool = False  # a second source of zeros, for negative_binomial
+    transform: Annotated[dict[str, Transform], BeforeValidator(_parse_transforms)] = Field(
+        default_factory=dict
+    )
     binarize: Binarize = "none"
     prior: PriorName = "standard_normal"
     prior_components: int | None = Field(default=None, ge=1, le=MAX_COMPONENTS)
@@ -226,7 +241,7 @@ def _explain(error: ErrorDetails, places: Mapping[str, str]) -> str:
         close = difflib.get_close_matches(key, TrainingConfig.model_fields, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         return f"{place} is unknown{hint}"
-    where = " ".join([place, *(inner if key == "kind" else ())])
+    where = " ".join([place, *(name for name in inner if name and key in ("kind", "transform"))])
     return f"{where} is {error['input']!r}; it {_needed(error)}."
 
 

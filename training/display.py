@@ -103,11 +103,11 @@ class Display:
 
 
 def _features_table(lines: Sequence[FeatureSummary], rows: int, *, with_missing: bool) -> Table:
-    table = Table("feature", "kind", "likelihood", "values", box=None, pad_edge=False)
+    table = Table("feature", "kind", "likelihood", "transform", "values", box=None, pad_edge=False)
     if with_missing:
         table.add_column("missing")
     for line in lines:
-        cells = [Text(line.name), line.kind, line.likelihood, Text(line.values)]
+        cells = [Text(line.name), line.kind, line.likelihood, line.transform, Text(line.values)]
         if line.missing:
             cells.append(f"{line.missing:,} ({_share(line.missing, rows * line.count)})")
         table.add_row(*cells)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model_store.build import build_transform
 from model_store.errors import OutOfRangeError
 from model_store.schema import CheckpointDocument, DataSummary, Evaluation, ModelSchema
 from model_store.store import FolderStore
@@ -20,7 +21,7 @@ from training.data import (
     Dataset,
     Split,
     choose_likelihood,
-    fit_standardisation,
+    fit_transforms,
     load_dataset,
     split_for,
 )
@@ -71,7 +72,8 @@ class Run:
             has_gaps=has_gaps,
         )
         self._options = fit_options(self.config)
-        constants = fit_standardisation(self.dataset.features, split.train, scale=self.config.scale)
+        fitted = fit_transforms(self.dataset, split.train, self.config)
+        self.dataset = replace(self.dataset, features=fitted.features)
         self._model: ModelSchema = describe_model(
             self.dataset.features,
             self.dataset.event_shape,
@@ -80,8 +82,10 @@ class Run:
             has_gaps=has_gaps,
         )
         self._test = _rows(split.test)
-        self._data = _summarise(self.dataset, split, constants.constant_features)
-        transform = Transform(torch.from_numpy(constants.shift), torch.from_numpy(constants.scale))
+        self._data = _summarise(self.dataset, split, fitted.constant_features)
+        transform = build_transform(
+            fitted.features, *map(torch.from_numpy, (fitted.shift, fitted.scale, fitted.offset))
+        )
         self._vae, self._batches, self._validation = _prepare(
             self._model, transform, split, self.config
         )

@@ -39,8 +39,10 @@ class DecodeReply(Reply):
         description="The mean of p(x | z); of unordered features the most probable code."
     )
     parameters: dict[str, Parameter | dict[str, Parameter]] = Field(
-        description="The likelihood's parameters by name; for a table of several likelihoods, "
-        "those of each feature by the feature's name. `probs` of categories has one more axis."
+        description="The likelihood's parameters by name; for a table of several likelihoods, or "
+        "where some features have a `transform` with a logarithm, those of each feature by the "
+        "feature's name. `probs` of categories has one more axis. Where log x is Gaussian, or "
+        "log(c + x), `loc_of_log` and `scale_of_log` are its mean and standard deviation."
     )
     samples: Annotated[torch.Tensor, Axes("rows", "num_samples", EVENT)] | None = Field(
         default=None, description="Draws from p(x | z), if asked for."
@@ -61,11 +63,11 @@ class DecodeReply(Reply):
 def _by_name(
     model: LoadedModel, parameters: dict[str, Tensor]
 ) -> dict[str, Tensor | dict[str, Tensor]]:
-    """The parameters of a mixed table by feature; those of other models as they are."""
-    likelihood = model.document.model.likelihood
-    if not isinstance(likelihood, Mixed):
+    """Those of features with several laws by feature; those of other models as they are."""
+    if not any("." in key for key in parameters):
         return dict(parameters)
-    categories = _categories(likelihood)
+    likelihood = model.document.model.likelihood
+    categories = _categories(likelihood) if isinstance(likelihood, Mixed) else {}
     named: dict[str, dict[str, Tensor]] = {feature.name: {} for feature in model.features}
     for key, value in parameters.items():
         column, _, parameter = key.partition(".")

@@ -24,7 +24,8 @@ class Card(BaseModel):
     latent_dim: int
     features: tuple[Feature, ...] = Field(
         description="In flat order. `categories` names the codes 0, 1, … of a categorical "
-        "feature; the values of ordinal and pixel features are 0 … levels - 1."
+        "feature; the values of ordinal and pixel features are 0 … levels - 1. `transform` is what "
+        "the model makes of a feature before its own arithmetic; all answers are in data units."
     )
     likelihood: str = Field(description="p(x | z); `mixed` where features differ.")
     prior: str = Field(description="p(z): standard_normal, mixture or vamp_prior.")

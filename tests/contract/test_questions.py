@@ -191,6 +191,18 @@ def test_samples_of_every_kind_of_model_are_rows_it_takes(service: Service, kind
     assert np.isfinite(answer["elbo"]).all()
 
 
+def test_parameters_stand_under_the_features_where_some_are_logarithms(service: Service) -> None:
+    answer = service.ask("decode", "kind-gaussian_logarithms", latents=[[0.0, 0.0, 0.0]])
+
+    parameters = answer["parameters"]
+    assert parameters["x[0]"].keys() == {"loc_of_log", "scale_of_log"}
+    assert parameters["x[1]"].keys() == {"loc", "scale"}
+    mean = np.exp(
+        parameters["x[0]"]["loc_of_log"][0] + parameters["x[0]"]["scale_of_log"][0] ** 2 / 2
+    )
+    assert answer["outputs"][0][0][0] == pytest.approx(mean, rel=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["bernoulli", "categorical", "discretized_logistic", "poisson"])
 def test_draws_of_discrete_features_are_written_as_integers(service: Service, kind: str) -> None:
     response = service.post(f"/v1/models/kind-{kind}/sample", {"num_samples": 2})

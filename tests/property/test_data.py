@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from model_store.schema import Feature
-from training.data import Dataset, fit_standardisation, split_rows
+from training.data import Dataset, fit_constants, split_rows
 from training.data.kinds import facts_of, infer_kinds
 from training.data.reading import Reading, cell_names
 
 seeds = st.integers(0, 2**63 - 1)
 fractions = st.floats(0.001, 0.3)
 row_counts = st.integers(30, 200)
-REAL = Feature(name="a", kind="real", likelihood="gaussian")
+REAL = Feature(name="a", kind="real", likelihood="gaussian", transform="standardise")
 
 tables = st.one_of(
     arrays(np.int64, (20, 3), elements=st.integers(-3, 60)),
@@ -105,8 +105,8 @@ def test_kinds_of_a_table_go_with_their_columns(x: np.ndarray, order: list[int])
 def test_constants_follow_the_units_of_the_data(
     x: np.ndarray, factor: float, offset: float, scale: str | None
 ) -> None:
-    fitted = fit_standardisation([REAL, REAL], x, scale=scale)
-    rescaled = fit_standardisation([REAL, REAL], factor * x + offset, scale=scale)
+    fitted = fit_constants([REAL, REAL], x, scale=scale)
+    rescaled = fit_constants([REAL, REAL], factor * x + offset, scale=scale)
 
     constant = (x.max(axis=0) == x.min(axis=0)) & (fitted.scale == 1)
     assert rescaled.shift == pytest.approx(factor * fitted.shift + offset, rel=1e-9, abs=1e-6)
@@ -116,7 +116,7 @@ def test_constants_follow_the_units_of_the_data(
 @settings(deadline=None)
 @given(arrays(np.float64, (20, 2), elements=st.floats(-1e6, 1e6)))
 def test_standardised_rows_have_mean_0_and_deviation_1(x: np.ndarray) -> None:
-    fitted = fit_standardisation([REAL, REAL], x, scale=None)
+    fitted = fit_constants([REAL, REAL], x, scale=None)
 
     y = (x - fitted.shift) / fitted.scale
 

@@ -4,16 +4,17 @@ from training.data.dataset import Dataset
 from training.data.likelihoods import choose_likelihood
 from training.data.load import load_dataset
 from training.data.split import Split, split_for, split_rows
-from training.data.standardise import Standardisation, fit_standardisation
 from training.data.summary import FeatureSummary, summarise_features
+from training.data.transforms import FittedTransforms, fit_constants, fit_transforms
 
 __all__ = [
     "Dataset",
     "FeatureSummary",
+    "FittedTransforms",
     "Split",
-    "Standardisation",
     "choose_likelihood",
-    "fit_standardisation",
+    "fit_constants",
+    "fit_transforms",
     "load_dataset",
     "split_for",
     "split_rows",

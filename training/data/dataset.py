@@ -1,5 +1,6 @@
 """Dataset: rows in data units, what each feature is, and nothing about how they will be used."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ class Dataset:
         test: Held-out rows that came apart from the rest, or None; like x.
         binarize: How grey values became, or with "dynamic" will become, 0 and 1.
         notes: Sentences to show the user, none of them an error.
+        place: Row index to the words that lead a user to it.
     """
 
     source: str
@@ -33,6 +35,13 @@ class Dataset:
     test: np.ndarray | None = None
     binarize: Binarize = "none"
     notes: tuple[str, ...] = ()
+    place: Callable[[int], str] = lambda row: f"row {row + 1}"
+
+    def parts(self) -> Iterator[tuple[np.ndarray, Callable[[int], str]]]:
+        """The rows and, where there are some, the held-out rows, each flat and with its places."""
+        yield self.x.reshape(self.x.shape[0], -1), self.place
+        if self.test is not None:
+            yield self.test.reshape(self.test.shape[0], -1), lambda row: f"test {self.place(row)}"
 
     @property
     def num_rows(self) -> int:

@@ -12,11 +12,11 @@ from training.data.reading import Reading, check_columns, first_cell
 from training.errors import DataError
 
 LIKELIHOODS: Mapping[Kind, tuple[LikelihoodName, ...]] = {
-    "real": ("gaussian", "laplace", "student_t"),
+    "real": ("gaussian", "laplace", "student_t", "continuous_bernoulli"),
     "unit_interval": ("continuous_bernoulli", "gaussian"),
     "binary": ("bernoulli",),
-    "ordinal": ("discretized_logistic", "categorical"),
-    "pixel": ("discretized_logistic", "categorical"),
+    "ordinal": ("discretized_logistic", "categorical", "continuous_bernoulli"),
+    "pixel": ("discretized_logistic", "categorical", "continuous_bernoulli"),
     "categorical": ("categorical",),
     "count": ("negative_binomial", "poisson"),
 }
@@ -59,7 +59,7 @@ _RULES: Mapping[Kind, _Rule] = {
 
 
 def decide_kinds(
-    reading: Reading, inferred: Sequence[Kind], config: TrainingConfig
+    reading: Reading, inferred: Sequence[Kind], facts: Sequence[Facts], config: TrainingConfig
 ) -> tuple[Kind, ...]:
     """The inferred kinds, where neither `--likelihood` nor `--kind` says otherwise.
 
@@ -68,6 +68,9 @@ def decide_kinds(
     """
     check_columns("--kind", config.kind, reading.source, reading.names)
     kinds = list(inferred)
+    if config.likelihood == "continuous_bernoulli":
+        interval = _kind_of_interval(facts)
+        kinds = [interval if kind in ("real", "count") else kind for kind in kinds]
     if config.likelihood is not None:
         kinds = [_forced(kind, config.likelihood) for kind in kinds]
     for name, kind in config.kind.items():
@@ -124,6 +127,12 @@ def make_features(
         )
         for i, (name, kind) in enumerate(zip(reading.names, kinds, strict=True))
     )
+
+
+def _kind_of_interval(facts: Sequence[Facts]) -> Kind:
+    """Of features between two ends, which they share as all features of a forced law do."""
+    unit = min(f.low for f in facts) >= 0 and max(f.high for f in facts) <= 1
+    return "unit_interval" if unit else "real"
 
 
 def _forced(kind: Kind, likelihood: LikelihoodName) -> Kind:

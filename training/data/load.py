@@ -43,7 +43,7 @@ def load_dataset(config: TrainingConfig) -> Dataset:
     check_observed(reading)
     reading = without_empty_rows(reading)
     facts = facts_of(reading)
-    kinds = decide_kinds(reading, infer_kinds(reading, facts), config)
+    kinds = decide_kinds(reading, infer_kinds(reading, facts), facts, config)
     if config.binarize == "none":
         check_values(reading, kinds, config)
     else:
@@ -56,6 +56,7 @@ def load_dataset(config: TrainingConfig) -> Dataset:
         test=reading.test,
         binarize=config.binarize,
         notes=reading.notes,
+        place=reading.place,
     )
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from model_store.schema import Feature, Kind
+from model_store.schema import Feature, Kind, Transform
 from training.data.dataset import Dataset
 
 MAX_LINES = 40
@@ -24,6 +24,7 @@ class FeatureSummary:
         likelihood: Their likelihood's name.
         values: Their categories or range.
         missing: How many of their cells are missing, held-out rows included.
+        transform: How they get to model units, once that is chosen.
     """
 
     name: str
@@ -32,6 +33,7 @@ class FeatureSummary:
     likelihood: str
     values: str
     missing: int = 0
+    transform: Transform = "none"
 
 
 def summarise_features(dataset: Dataset) -> list[FeatureSummary]:
@@ -49,6 +51,7 @@ def summarise_features(dataset: Dataset) -> list[FeatureSummary]:
                 dataset.features[group[0]], min(low[i] for i in group), max(high[i] for i in group)
             ),
             missing=int(missing[group].sum()),
+            transform=dataset.features[group[0]].transform,
         )
         for group in _groups(dataset.features)
     ]
@@ -60,7 +63,12 @@ def _groups(features: tuple[Feature, ...]) -> Iterator[list[int]]:
         return
     for _, group in groupby(
         range(len(features)),
-        key=lambda i: (features[i].kind, features[i].levels, features[i].categories),
+        key=lambda i: (
+            features[i].kind,
+            features[i].transform,
+            features[i].levels,
+            features[i].categories,
+        ),
     ):
         yield list(group)
 

@@ -9,11 +9,25 @@ from model_store.schema import (
     DiscretizedLogistic,
     Feature,
     Gaussian,
+    Laplace,
     Likelihood,
     Mixed,
     MixedPart,
     ModelSchema,
 )
+
+
+def test_a_logarithm_under_another_law_than_the_gaussian_is_refused() -> None:
+    feature = Feature(name="a", kind="real", likelihood="laplace", transform="log")
+
+    with pytest.raises(ValidationError, match="'a' has transform log and likelihood laplace"):
+        ModelSchema(event_shape=(1,), latent_dim=1, features=(feature,), likelihood=Laplace())
+
+
+def test_a_feature_of_an_old_description_has_no_transform() -> None:
+    old = {"name": "a", "kind": "real", "likelihood": "gaussian"}
+
+    assert Feature.model_validate(old).transform == "none"
 
 
 def _table(*features: Feature, likelihood: Likelihood) -> ModelSchema:

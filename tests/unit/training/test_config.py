@@ -65,6 +65,8 @@ def test_the_file_can_name_the_source(tmp_path: Path) -> None:
         ("ignore", ["a,b"], ("a,b",)),
         ("kind", ["a=b=count"], {"a=b": "count"}),
         ("kind", "a=real", {"a": "real"}),
+        ("transform", ["a=b=log", "standardise"], {"a=b": "log", "": "standardise"}),
+        ("transform", {"a": "log1p"}, {"a": "log1p"}),
     ],
 )
 def test_flags_are_written_as_people_write_them(field: str, text: object, value: object) -> None:
@@ -105,6 +107,15 @@ def test_flags_are_written_as_people_write_them(field: str, text: object, value:
 )
 def test_a_wrong_flag_is_explained_in_one_sentence(flags: dict[str, object], said: str) -> None:
     assert refusal(**flags) == said
+
+
+@pytest.mark.parametrize(
+    ("transform", "place"), [("a=sqrt", "--transform a"), ("sqrt", "--transform")]
+)
+def test_a_wrong_transform_is_explained_with_its_column(transform: str, place: str) -> None:
+    assert refusal(transform=[transform]) == (
+        f"{place} is 'sqrt'; it should be 'none', 'standardise', 'affine', 'log' or 'log1p'."
+    )
 
 
 @pytest.mark.parametrize(

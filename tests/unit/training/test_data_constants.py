@@ -1,21 +1,21 @@
-"""Shift and scale of Gaussian features, to the last digit."""
+"""Constants of transforms, to the last digit."""
 
 import numpy as np
 import pytest
 
 from model_store.schema import Feature, Scale
-from training.data import Standardisation, fit_standardisation
+from training.data import FittedTransforms, fit_constants
 from training.errors import DataError
 
-REAL = Feature(name="a", kind="real", likelihood="gaussian")
+REAL = Feature(name="a", kind="real", likelihood="gaussian", transform="standardise")
 CITY = Feature(name="d", kind="categorical", likelihood="categorical", categories=("x", "y"))
 
 
-HEAVY = Feature(name="h", kind="real", likelihood="laplace")
+HEAVY = Feature(name="h", kind="real", likelihood="laplace", transform="standardise")
 
 
-def fit(x: np.ndarray, scale: Scale | None = None) -> Standardisation:
-    return fit_standardisation([REAL] * x.shape[1], x, scale=scale)
+def fit(x: np.ndarray, scale: Scale | None = None) -> FittedTransforms:
+    return fit_constants([REAL] * x.shape[1], x, scale=scale)
 
 
 @pytest.mark.parametrize("scale", [None, "per_feature", "predicted"])
@@ -39,7 +39,7 @@ def test_one_sigma_for_all_needs_one_unit_for_all(scale: Scale) -> None:
 
 
 def test_discrete_features_stay_as_they_are() -> None:
-    fitted = fit_standardisation([CITY, REAL], np.array([[0, 10.0], [1, 30.0]]), scale="shared")
+    fitted = fit_constants([CITY, REAL], np.array([[0, 10.0], [1, 30.0]]), scale="shared")
 
     assert fitted.shift.tolist() == [0, 20]
     assert fitted.scale.tolist() == [1, 10]
@@ -48,7 +48,7 @@ def test_discrete_features_stay_as_they_are() -> None:
 def test_one_sigma_for_gaussians_leaves_other_laws_their_own() -> None:
     x = np.array([[0.0, 10.0], [2.0, 30.0]])
 
-    fitted = fit_standardisation([REAL, HEAVY], x, scale="shared")
+    fitted = fit_constants([REAL, HEAVY], x, scale="shared")
 
     assert fitted.shift.tolist() == [1, 20]
     assert fitted.scale.tolist() == [1, 10]
@@ -59,7 +59,7 @@ def test_outliers_do_not_move_the_units_of_students_t() -> None:
     x[:10] = 1e9
     outlying = HEAVY.model_copy(update={"likelihood": "student_t"})
 
-    fitted = fit_standardisation([outlying], x, scale=None)
+    fitted = fit_constants([outlying], x, scale=None)
 
     assert fitted.shift[0] == pytest.approx(3, abs=0.2)
     assert fitted.scale[0] == pytest.approx(2, rel=0.1)
@@ -69,7 +69,7 @@ def test_a_value_of_most_rows_leaves_students_t_the_deviation() -> None:
     x = np.array([[0.0]] * 9 + [[10.0]])
     outlying = HEAVY.model_copy(update={"likelihood": "student_t"})
 
-    fitted = fit_standardisation([outlying], x, scale=None)
+    fitted = fit_constants([outlying], x, scale=None)
 
     assert (fitted.shift[0], fitted.scale[0]) == pytest.approx((0, x.std()))
 
@@ -78,7 +78,7 @@ def test_a_constant_feature_is_named_and_keeps_its_unit() -> None:
     x = np.array([[0.1, 0.1], [0.1, 0.3]] * 5)
     constant = REAL.model_copy(update={"name": "still"})
 
-    fitted = fit_standardisation([constant, REAL], x, scale=None)
+    fitted = fit_constants([constant, REAL], x, scale=None)
 
     assert fitted.constant_features == ("still",)
     assert (fitted.shift[0], fitted.scale[0]) == (0.1, 1.0)
@@ -115,3 +115,14 @@ def test_small_integers_are_not_summed_in_their_own_type() -> None:
     x[0] = 0
 
     assert fit(x).shift[0] == pytest.approx(199.8)
+
+
+def test_missing_cells_are_passed_over() -> None:
+    x = np.random.default_rng(0).normal(3, 2, (50, 2))
+    x[::3, 0] = np.nan
+    x[:, 1] = np.nan
+
+    fitted = fit(x)
+
+    assert fitted.shift == pytest.approx([np.nanmean(x[:, 0]), 0])
+    assert fitted.scale == pytest.approx([np.nanstd(x[:, 0]), 1])
