@@ -4,7 +4,7 @@ Rows are arrays, `inputs`, in which NaN is a missing value; those of a table may
 their place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -172,11 +172,13 @@ def log_likelihood(  # noqa: PLR0913
     seed: int = 0,
     target_standard_error: float | None = None,
     max_samples: int | None = None,
+    resolution: float | Sequence[float] | None = None,
 ) -> Call[LogLikelihood]:
     """Importance-weighted bound on log p(x) of each row in nats (Burda et al., 2016).
 
     The samples of a row whose standard error is above the target, if there is one, are doubled
-    until it is not or `max_samples` (by default the most the server takes) are drawn.
+    until it is not or `max_samples` (by default the most the server takes) are drawn. With a
+    `resolution` it is the probability of x +- resolution / 2 where features are continuous.
     """
     return _ask(
         LogLikelihood,
@@ -188,6 +190,7 @@ def log_likelihood(  # noqa: PLR0913
         seed=seed,
         target_standard_error=target_standard_error,
         max_samples=max_samples,
+        resolution=resolution,
     )
 
 

@@ -16,7 +16,8 @@ async def log_likelihood(
 
     log 1/K sum_k w_k, tighter than the elbo and rising to log p(x) with `num_samples`. Where
     `reliable` is false, neither the estimate nor its standard error is to be believed: the encoder
-    misses much of the posterior there, and the estimate is likely too low.
+    misses much of the posterior there, and the estimate is likely too low. A density is not a
+    probability and has the units of the data; `resolution` makes it one.
     """
     estimate = await inference.run(
         estimate_log_likelihood,
@@ -24,4 +25,4 @@ async def log_likelihood(
         body.given,
         **body.options(inference.most_samples),
     )
-    return LogLikelihoodReply.of(model, estimate)
+    return LogLikelihoodReply.of(model, estimate, of_intervals=body.resolution is not None)

@@ -102,7 +102,7 @@ class _Block:
         self._noise = Noise(seed)
         self._ranges = list(sample_ranges(vae, range(num_samples), rows=len(rows)))
         self._z, log_weights = self._weighted_draws(rows, num_samples)
-        self.evidence = summarise(log_weights, rows)
+        self.evidence = summarise(log_weights, vae, rows)
         self._weights = log_weights.softmax(dim=0)
 
     def moments(self) -> tuple[Tensor, Tensor, Tensor]:
