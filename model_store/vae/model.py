@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
-from model_store.vae.encoders import NetworkEncoder
+from model_store.vae.encoders import Encoder
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import Posterior
@@ -37,7 +37,7 @@ class VAE(nn.Module):
     def __init__(
         self,
         *,
-        encoder: NetworkEncoder,
+        encoder: Encoder,
         decoder: DenseNetwork,
         head: LikelihoodHead,
         prior: Prior,
