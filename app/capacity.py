@@ -8,6 +8,7 @@ from app.loaded_model import LoadedModel
 from app.settings import Settings
 from model_store.vae import generation
 from model_store.vae.model import VAE
+from model_store.vae.refinement import samples_worth
 
 # Numbers held until the end for each row and sample. The estimators are not here: they keep one
 # number of each sample, whatever the width of a row.
@@ -20,7 +21,13 @@ _NUMBERS_PER_SAMPLE: Mapping[Callable[..., Any], Callable[[VAE], int]] = {
 
 
 def admit(
-    settings: Settings, question: Callable[..., Any], model: LoadedModel, *, rows: int, samples: int
+    settings: Settings,
+    question: Callable[..., Any],
+    model: LoadedModel,
+    *,
+    rows: int,
+    samples: int,
+    refine: int = 0,
 ) -> None:
     """Nothing, if the server takes the question.
 
@@ -30,6 +37,7 @@ def admit(
         model: The model that is asked.
         rows: Rows of the request; 1 where it has none.
         samples: Samples of each row; 1 where it asks for none.
+        refine: Steps of each row; they count as the samples that take as much work.
 
     Raises:
         TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
@@ -40,12 +48,21 @@ def admit(
             f"The request asks for {samples:,} samples; "
             f"this server takes {settings.max_samples:,} at most."
         )
-    if rows * samples > settings.max_row_samples:
+    of_steps = samples_worth(model.vae.latent_dim, refine)
+    work = rows * (samples + of_steps)
+    if work > settings.max_row_samples:
+        steps = f" and {of_steps:,} more for refine = {refine}" if refine else ""
         raise TooManySamplesError(
-            f"{rows:,} rows by {samples:,} samples are {rows * samples:,}; "
+            f"{rows:,} rows by {samples:,} samples{steps} are {work:,}; "
             f"this server takes {settings.max_row_samples:,} of them at once."
         )
     _admit_numbers(settings, question, model.vae, rows=rows, samples=samples)
+
+
+def most_samples(settings: Settings, model: LoadedModel, *, refine: int = 0) -> int:
+    """Most samples that a request of one row can ask for; not positive where it takes none."""
+    left = settings.max_row_samples - samples_worth(model.vae.latent_dim, refine)
+    return min(settings.max_samples, left)
 
 
 def admit_rows(settings: Settings, model: LoadedModel, rows: int) -> None:
