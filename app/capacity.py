@@ -7,27 +7,33 @@ from app.errors import TooManyRowsError, TooManySamplesError
 from app.loaded_model import LoadedModel
 from app.settings import Settings
 from model_store.vae import generation
+from model_store.vae.estimators import impute
 from model_store.vae.model import VAE
 from model_store.vae.refinement import samples_worth
 
-# Numbers held until the end for each row and sample. The estimators are not here: they keep one
-# number of each sample, whatever the width of a row.
-_NUMBERS_PER_SAMPLE: Mapping[Callable[..., Any], Callable[[VAE], int]] = {
-    generation.encode: lambda vae: vae.latent_dim,
-    generation.decode: lambda vae: vae.num_features,
-    generation.sample: lambda vae: vae.num_features,
-    generation.interpolate: lambda vae: vae.widest,
+Options = Mapping[str, Any]
+
+# Numbers held until the end for each row, by the options. The other estimators are not here: they
+# keep one number of each sample, whatever the width of a row.
+_NUMBERS_PER_ROW: Mapping[Callable[..., Any], Callable[[VAE, Options], int]] = {
+    generation.encode: lambda vae, options: vae.latent_dim * options["num_samples"],
+    generation.decode: lambda vae, options: vae.num_features * options["num_samples"],
+    generation.sample: lambda vae, options: vae.num_features * options["num_samples"],
+    generation.interpolate: lambda vae, options: vae.widest * options["steps"],
+    impute: lambda vae, options: vae.num_features * options["num_imputations"],
 }
+
+# Options that say how many numbers of each row are asked for, or may be needed at worst.
+_SAMPLES = ("num_samples", "max_samples", "num_imputations", "steps")
 
 
 def admit(
     settings: Settings,
     question: Callable[..., Any],
     model: LoadedModel,
+    options: Options,
     *,
     rows: int,
-    samples: int,
-    refine: int = 0,
 ) -> None:
     """Nothing, if the server takes the question.
 
@@ -35,19 +41,21 @@ def admit(
         settings: The limits.
         question: The function that answers.
         model: The model that is asked.
+        options: Its arguments but for tensors; some of them count samples or steps.
         rows: Rows of the request; 1 where it has none.
-        samples: Samples of each row; 1 where it asks for none.
-        refine: Steps of each row; they count as the samples that take as much work.
 
     Raises:
         TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
     """
+    samples = max(1, *(int(options.get(name, 1)) for name in _SAMPLES))
     admit_rows(settings, model, rows)
     if samples > settings.max_samples:
         raise TooManySamplesError(
             f"The request asks for {samples:,} samples; "
             f"this server takes {settings.max_samples:,} at most."
         )
+    # Steps count as the samples that take as much work.
+    refine = int(options.get("refine", 0))
     of_steps = samples_worth(model.vae.latent_dim, refine)
     work = rows * (samples + of_steps)
     if work > settings.max_row_samples:
@@ -56,7 +64,13 @@ def admit(
             f"{rows:,} rows by {samples:,} samples{steps} are {work:,}; "
             f"this server takes {settings.max_row_samples:,} of them at once."
         )
-    _admit_numbers(settings, question, model.vae, rows=rows, samples=samples)
+    count = _NUMBERS_PER_ROW.get(question)
+    kept = count(model.vae, options) if count else 0
+    if rows * kept > settings.max_elements:
+        raise TooManySamplesError(
+            f"{rows:,} rows with {kept:,} numbers in the samples of each are more than "
+            f"the {settings.max_elements:,} numbers that this server holds at once."
+        )
 
 
 def most_samples(settings: Settings, model: LoadedModel, *, refine: int = 0) -> int:
@@ -79,18 +93,5 @@ def admit_rows(settings: Settings, model: LoadedModel, rows: int) -> None:
     if rows * widest > limit:
         raise TooManyRowsError(
             f"{rows:,} rows of {widest:,} numbers in the widest layer are more than "
-            f"the {limit:,} numbers that this server holds at once."
-        )
-
-
-def _admit_numbers(
-    settings: Settings, question: Callable[..., Any], vae: VAE, *, rows: int, samples: int
-) -> None:
-    limit = settings.max_elements
-    per_sample = _NUMBERS_PER_SAMPLE.get(question)
-    kept = per_sample(vae) if per_sample else 0
-    if rows * samples * kept > limit:
-        raise TooManySamplesError(
-            f"{rows:,} rows by {samples:,} samples of {kept:,} numbers are more than "
             f"the {limit:,} numbers that this server holds at once."
         )

@@ -25,9 +25,6 @@ from model_store.errors import InputError
 
 Answer = TypeVar("Answer")
 
-# Options that say how many numbers of each row are asked for, or may be needed at worst.
-_SAMPLES = ("num_samples", "max_samples", "steps")
-
 
 class Inference:
     """Answers questions about models on threads of its own.
@@ -77,9 +74,7 @@ class Inference:
             RefusedBodyError: tensors of different lengths, or a row the model does not allow.
         """
         rows = _rows_in(arrays)
-        samples = max(1, *(int(str(options.get(name, 1))) for name in _SAMPLES))
-        refine = int(str(options.get("refine", 0)))
-        admit(self._settings, question, model, rows=rows, samples=samples, refine=refine)
+        admit(self._settings, question, model, options, rows=rows)
         answer = asyncio.get_running_loop().create_future()
         ask = _Question(question, model, tuple(arrays), tuple(options.items()))
         self._waiting.append(_Job(ask, tuple(arrays.values()), rows, answer))

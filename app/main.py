@@ -23,6 +23,7 @@ from app.routes import (
     elbo,
     encode,
     health,
+    impute,
     interpolate,
     log_likelihood,
     models,
@@ -41,6 +42,7 @@ QUESTIONS = (
     decode.router,
     sample.router,
     reconstruct.router,
+    impute.router,
     interpolate.router,
 )
 

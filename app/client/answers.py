@@ -105,6 +105,27 @@ class LogLikelihood:
 
 
 @dataclass(frozen=True, eq=False)
+class Imputation:
+    """Rows without gaps; how far the true values, and how far these means, may lie.
+
+    NaN in `standard_deviation` and `standard_error` is undefined; `samples` are draws of the gaps.
+    """
+
+    model: ModelVersion
+    outputs: Array
+    standard_deviation: Array
+    standard_error: Array
+    log_likelihood: Array
+    log_likelihood_standard_error: Array | None
+    effective_sample_size: Array
+    pareto_k: Array
+    reliable: NDArray[np.bool_]
+    units: str
+    measure: str
+    samples: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Interpolation:
     """Means along the line between two rows' latents, both ends included."""
 

@@ -19,6 +19,7 @@ from app.client.answers import (
     Decoding,
     Elbo,
     Encoding,
+    Imputation,
     Interpolation,
     LogLikelihood,
     Reconstruction,
@@ -190,6 +191,28 @@ def log_likelihood(  # noqa: PLR0913
         target_standard_error=target_standard_error,
         max_samples=max_samples,
         refine=refine,
+    )
+
+
+def impute(
+    model: str,
+    inputs: ArrayLike | None = None,
+    *,
+    records: Records | None = None,
+    num_samples: int = 256,
+    num_imputations: int = 0,
+    seed: int = 0,
+) -> Call[Imputation]:
+    """Missing values (NaN) given the observed ones: means or most probable codes, and draws."""
+    return _ask(
+        Imputation,
+        model,
+        "impute",
+        inputs=inputs,
+        records=records,
+        num_samples=num_samples,
+        num_imputations=num_imputations,
+        seed=seed,
     )
 
 

@@ -55,6 +55,7 @@ class Model:
     reconstruct = _asked(calls.reconstruct)
     elbo = _asked(calls.elbo)
     log_likelihood = _asked(calls.log_likelihood)
+    impute = _asked(calls.impute)
     interpolate = _asked(calls.interpolate)
 
 
@@ -72,6 +73,7 @@ class AsyncModel:
     reconstruct = _awaited(calls.reconstruct)
     elbo = _awaited(calls.elbo)
     log_likelihood = _awaited(calls.log_likelihood)
+    impute = _awaited(calls.impute)
     interpolate = _awaited(calls.interpolate)
 
 

@@ -115,7 +115,7 @@ def _tensor(name: str, entry: Mapping[str, Any], rows: Mapping[str, Row]) -> Ten
         raise refusal(name, f"has {came}; {row.taker} takes (rows, {needed})")
     if shape[0] == 0:
         raise refusal(name, "has no rows; needed at least one")
-    values = torch.frombuffer(bytearray(entry["data"]), dtype=dtype)
+    values = torch.frombuffer(entry["data"], dtype=dtype)
     return _checked(name, values.to(torch.float64).view(shape), row)
 
 

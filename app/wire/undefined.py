@@ -13,13 +13,20 @@ from model_store.errors import OutOfRangeError
 
 
 class MayBeUndefined:
-    """Marks a field of one number per row; all other numbers of a body must be finite."""
+    """Marks a field of such numbers; all other numbers of a body must be finite."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Numbers, or null."""
-        return {**handler(schema), "items": {"type": ["number", "null"]}}
+        return _or_null(handler(schema))
+
+
+def _or_null(described: dict[str, Any]) -> dict[str, Any]:
+    """The same arrays; of an event's axes nothing is said but that there are some."""
+    if "items" in described:
+        return {**described, "items": _or_null(described["items"])}
+    return {**described, "type": ["number", "null"]} if "type" in described else described
 
 
 def array_of(body: type[BaseModel], field: str, values: Tensor) -> np.ndarray:

@@ -12,7 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.errors import ShapeError
-from model_store.vae.chunks import finite_rows, latent_blocks, row_blocks, rows_at_once
+from model_store.vae.chunks import (
+    finite_rows,
+    latent_blocks,
+    row_blocks,
+    rows_at_once,
+    sample_ranges,
+)
 from model_store.vae.estimators.divergence import estimate_kl
 from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE
@@ -160,16 +166,8 @@ def reconstruct(
     if num_samples == 0:
         outputs = _centers(vae, posterior.loc)
     else:
-        noise = Noise(seed).normal(0, num_samples, vae.latent_dim).to(posterior.loc.device)
-        rows = rows_at_once(vae, samples=num_samples)
-        outputs = torch.cat(
-            [
-                vae.data_likelihood(block.sample(noise)).weighted_center(
-                    block.loc.new_full((num_samples, block.loc.shape[0]), 1 / num_samples)
-                )
-                for block in posterior.split(rows)
-            ]
-        )
+        blocks = posterior.split(rows_at_once(vae))
+        outputs = torch.cat([_averaged_center(vae, block, num_samples, seed) for block in blocks])
     return vae.to_event(finite_rows(outputs, "reconstruction"))
 
 
@@ -199,6 +197,24 @@ def interpolate(
     latents = torch.lerp(first, last, weights)
     outputs = _centers(vae, latents.flatten(0, 1)).unflatten(0, latents.shape[:2])
     return Interpolation(vae.to_event(finite_rows(outputs, "interpolation")), latents)
+
+
+def _averaged_center(
+    vae: VAE, posterior: Posterior, num_samples: int, seed: int
+) -> Float[Tensor, "rows features"]:
+    """Center of the mixture of p(x | z) over draws of z."""
+    noise = Noise(seed)
+    laws = (
+        vae.data_likelihood(
+            posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(vae.device))
+        )
+        for part in sample_ranges(vae, range(num_samples), rows=posterior.loc.shape[0])
+    )
+    law = next(laws)
+    total_expectation = law.expectation.sum(dim=0)
+    for law in laws:
+        total_expectation += law.expectation.sum(dim=0)
+    return law.center_of(total_expectation / num_samples)
 
 
 def _posterior(vae: VAE, x: Tensor) -> Posterior:

@@ -15,8 +15,17 @@ from tests.builders import small_checkpoint, small_store
 from tests.models import KINDS, features
 from tests.service import JSON, Service, serving
 
-QUESTIONS = ("elbo", "log-likelihood", "encode", "decode", "sample", "reconstruct", "interpolate")
-ABOUT_ROWS = ("elbo", "log-likelihood", "encode", "reconstruct")
+QUESTIONS = (
+    "elbo",
+    "log-likelihood",
+    "encode",
+    "decode",
+    "sample",
+    "reconstruct",
+    "impute",
+    "interpolate",
+)
+ABOUT_ROWS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
 PROBLEM = "application/problem+json"
 SAFETENSORS = "application/vnd.safetensors"
 CSV = "text/csv"

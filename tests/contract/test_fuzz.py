@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from tests.builders import small_checkpoint, small_store
 from tests.service import Service, refused, serving
 
-QUESTIONS = ["elbo", "log-likelihood", "encode", "decode", "sample", "reconstruct", "interpolate"]
+QUESTIONS = [
+    "elbo",
+    "log-likelihood",
+    "encode",
+    "decode",
+    "sample",
+    "reconstruct",
+    "impute",
+    "interpolate",
+]
 FIELDS = ["inputs", "latents", "start", "end", "num_samples", "seed", "steps", "temperature", "x"]
 
 scalars = (

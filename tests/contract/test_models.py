@@ -110,7 +110,7 @@ def test_what_is_not_in_the_store_is_404(tmp_path: Path, reference: str) -> None
         assert refused(response, 404)["type"].endswith("no-such-model")
 
 
-@pytest.mark.parametrize("question", ["anomaly", "impute", "nothing"])
+@pytest.mark.parametrize("question", ["anomaly", "nothing"])
 def test_a_question_that_does_not_exist_is_404(tmp_path: Path, question: str) -> None:
     small_store(tmp_path, "m")
 

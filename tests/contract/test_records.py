@@ -7,7 +7,7 @@ import pytest
 from tests.builders import named_checkpoint, small_store
 from tests.service import Service, places, refused, serving
 
-QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct")
+QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
 INPUTS = [[1.5, 1, 2, 3, -0.5, 0], [0, 0, 0, 0, 0, 1]]
 RECORDS = [
     {"age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": -0.5, "job": "cook"},

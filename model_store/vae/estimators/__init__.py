@@ -7,6 +7,7 @@ many they are divided by.
 """
 
 from model_store.vae.estimators.elbo import ElboEstimate, estimate_elbo
+from model_store.vae.estimators.imputation import Imputation, impute
 from model_store.vae.estimators.log_likelihood import (
     LogLikelihoodEstimate,
     estimate_log_likelihood,
@@ -14,7 +15,9 @@ from model_store.vae.estimators.log_likelihood import (
 
 __all__ = [
     "ElboEstimate",
+    "Imputation",
     "LogLikelihoodEstimate",
     "estimate_elbo",
     "estimate_log_likelihood",
+    "impute",
 ]

@@ -119,9 +119,18 @@ def _together(
     """The estimates of groups of rows, whose places come with them, as one in the rows' order."""
     order = torch.cat([rows for rows, _ in groups]).argsort()
     counts = [torch.full_like(rows, int(each.num_samples)) for rows, each in groups]
-    columns: dict[str, Any] = {"num_samples": torch.cat(counts)[order]}
-    for name in (field.name for field in fields(LogLikelihoodEstimate)):
-        parts = [getattr(estimate, name) for _, estimate in groups]
-        if all(isinstance(part, Tensor) for part in parts):
-            columns[name] = torch.cat(parts)[order]
-    return replace(groups[0][1], **columns)
+    whole = joined([estimate for _, estimate in groups])
+    ordered = {name: value[order] for name, value in _columns(whole).items()}
+    return replace(whole, **{**ordered, "num_samples": torch.cat(counts)[order]})
+
+
+def joined(parts: list[LogLikelihoodEstimate]) -> LogLikelihoodEstimate:
+    """The estimates of rows after rows, drawn alike, as one."""
+    columns = [_columns(part) for part in parts]
+    return replace(parts[0], **{n: torch.cat([c[n] for c in columns]) for n in columns[0]})
+
+
+def _columns(estimate: LogLikelihoodEstimate) -> dict[str, Any]:
+    """What it says of each row."""
+    values = {field.name: getattr(estimate, field.name) for field in fields(estimate)}
+    return {name: value for name, value in values.items() if isinstance(value, Tensor)}

@@ -45,10 +45,6 @@ class BernoulliLikelihood(DiscreteLikelihood):
         """That of 0 and 1: p (1 - p)."""
         return self.logits.sigmoid() * (-self.logits).sigmoid()
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.center).sum(dim=0)
-
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -48,11 +48,17 @@ class CategoricalLikelihood(DiscreteLikelihood):
         """NaN: codes without an order have no distances."""
         return torch.full_like(self.center, torch.nan)
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        probs = self.logits.softmax(dim=-1)
-        averaged = torch.einsum("kr,krfc->rfc", weights.to(probs.dtype), probs)
-        return averaged.argmax(dim=-1).to(probs.dtype)
+    @property
+    def expectation(self) -> Float[Tensor, "*batch width"]:
+        """Probabilities of the codes, those of all features side by side."""
+        return self.logits.softmax(dim=-1).flatten(-2)
+
+    def center_of(
+        self, expectation: Float[Tensor, "*batch width"]
+    ) -> Float[Tensor, "*batch features"]:
+        """The codes that are most probable on average."""
+        probs: Tensor = expectation.unflatten(-1, self.logits.shape[-2:])
+        return probs.argmax(dim=-1).to(expectation.dtype)
 
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]

@@ -80,10 +80,6 @@ class ContinuousBernoulliLikelihood(Likelihood):
         """1 / l^2 - 1 / (4 sinh(l / 2)^2), times the width squared."""
         return self.width.square() * _variance(self.logits.double()).to(self.logits.dtype)
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.center).sum(dim=0)
-
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -86,10 +86,6 @@ class DiscretizedLogisticLikelihood(DiscreteLikelihood):
             excess = excess - sign * tail
         return (square - excess.square()).clamp(min=0)
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.center).sum(dim=0)
-
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -55,9 +55,16 @@ class Likelihood(ABC):
     def variance(self) -> Float[Tensor, "*batch features"]:
         """Variances, infinite where the law has none; NaN for unordered categories."""
 
-    @abstractmethod
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of a mixture over the first axis, whose weights sum to 1 over it."""
+    @property
+    def expectation(self) -> Float[Tensor, "*batch width"]:
+        """What to average over a mixture of such laws, to find its center: the means."""
+        return self.center
+
+    def center_of(
+        self, expectation: Float[Tensor, "*batch width"]
+    ) -> Float[Tensor, "*batch features"]:
+        """The center of the mixture whose expectation this is."""
+        return expectation
 
     @abstractmethod
     def sample(

@@ -97,10 +97,6 @@ class LocationScaleLikelihood(Likelihood):
         """That of the standard law times the square of the scale."""
         return (self.standard_variance * self.scale.square()).expand(self.loc.shape)
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.loc).sum(dim=0)
-
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -54,10 +54,6 @@ class LogNormalLikelihood(Likelihood):
         """Of each feature: (e^(s^2) - 1) e^(2m + s^2)."""
         return self._mean_of_exp().square() * torch.expm1(self.gaussian.scale.square())
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.center).sum(dim=0)
-
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -55,9 +55,18 @@ class MixedLikelihood(Likelihood):
         """Variances of the parts, NaN for unordered features."""
         return self._gather(lambda _, part: part.variance)
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Centers of the parts' mixtures."""
-        return self._gather(lambda _, part: part.weighted_center(weights))
+    @property
+    def expectation(self) -> Float[Tensor, "*batch width"]:
+        """The parts' own, side by side."""
+        return torch.cat([part.expectation for _, part in self.parts], dim=-1)
+
+    def center_of(
+        self, expectation: Float[Tensor, "*batch width"]
+    ) -> Float[Tensor, "*batch features"]:
+        """Each part's, in the order of the table."""
+        widths = [part.expectation.shape[-1] for _, part in self.parts]
+        slices = iter(expectation.split(widths, dim=-1))
+        return self._gather(lambda _, part: part.center_of(next(slices)))
 
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]

@@ -75,10 +75,6 @@ class NegativeBinomialLikelihood(DiscreteLikelihood):
         zero, law = self.zero_logits.sigmoid(), torch.sigmoid(-self.zero_logits)
         return law * (variance + zero * mean.square())
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.center).sum(dim=0)
-
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:

@@ -46,10 +46,6 @@ class PoissonLikelihood(DiscreteLikelihood):
         """The rates."""
         return self.log_rate.exp()
 
-    def weighted_center(self, weights: Float[Tensor, "k rows"]) -> Float[Tensor, "rows features"]:
-        """Center of the mixture over the first axis."""
-        return (weights.unsqueeze(-1) * self.center).sum(dim=0)
-
     def sample(
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:
