@@ -26,7 +26,7 @@ from training.data import (
     split_for,
 )
 from training.data.binarize import Stream, draw_pixels
-from training.data.reading import row_blocks
+from training.data.gaps import count_missing
 from training.errors import DataError
 from training.evaluate import evaluate
 from training.fit import Report, fit
@@ -63,8 +63,7 @@ class Run:
         self.name = config.name or self.dataset.default_name
         self._store.check_writable(self.name)
         split = split_for(self.dataset, config)
-        _refuse_gaps(self.dataset)
-        has_gaps = _has_gaps(split.train)
+        has_gaps = bool(count_missing(split.train).any())
         self.config = complete(
             config,
             rows=split.train.shape[0],
@@ -108,15 +107,6 @@ class Run:
         return Published(self.name, version, checkpoint.document)
 
 
-def _refuse_gaps(dataset: Dataset) -> None:
-    """Refuses what the model cannot be trained on yet."""
-    if missing := int(dataset.missing_cells().sum()):
-        raise DataError(
-            f"{dataset.source} has {missing:,} missing cells; "
-            f"models are not trained on those yet, so a value in each is needed."
-        )
-
-
 def _evaluate(vae: VAE, test: Tensor, dataset: Dataset) -> Evaluation:
     try:
         return evaluate(vae, test, [feature.name for feature in dataset.features])
@@ -146,13 +136,6 @@ def _prepare(
         rows = replace(rows, y=_rows(split.train).flatten(1).nan_to_num(0.0).to(rows.y))
     batches = Batches(rows, size=config.batch_size or len(rows), seed=config.seed, resample=dynamic)
     return vae, batches, _rows(split.validation)
-
-
-def _has_gaps(x: np.ndarray) -> bool:
-    """Whether a value is missing; a block at a time, for a mask could be as large as the rows."""
-    if not np.issubdtype(x.dtype, np.floating):
-        return False
-    return any(bool(np.isnan(block).any()) for _, block in row_blocks(x))
 
 
 def _rows(x: np.ndarray) -> Tensor:

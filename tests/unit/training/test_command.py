@@ -1,6 +1,7 @@
 """`vae-train` as its user meets it: what it prints, what it publishes, how it fails."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -156,14 +157,17 @@ def test_without_the_training_libraries_one_sentence_says_what_to_install(librar
     )
 
 
-def test_rows_with_gaps_are_not_trained_on_yet(tmp_path: Path, store: Path) -> None:
+def test_rows_with_gaps_are_trained_on(tmp_path: Path, store: Path) -> None:
     source = tmp_path / "t.csv"
-    source.write_text("a,b\n" + "1.5,2\n,1\n2.5,\n" * 20)
+    source.write_text("a,b,c\n" + "1.5,2,x\n,1,y\n2.5,,\n" * 20)
 
     result = train(str(source), "--store", str(store), *SMALL)
 
-    assert result.exit_code == 2
-    assert "t.csv has 40 missing cells; models are not trained on those yet" in result.stderr
+    assert result.exit_code == 0
+    document = FolderStore(store).read("t", 1).document
+    assert document.model.encoder_sees_mask
+    assert document.training["missing_rate"] == 0.2
+    assert math.isfinite(document.evaluation.log_likelihood.value)
 
 
 def test_an_unwritable_store_is_noticed_before_training(table: Path, tmp_path: Path) -> None:
