@@ -80,16 +80,21 @@ def model_schema(kind: str) -> schema.ModelSchema:
 
 def small_vae(kind: str, seed: int = 0) -> VAE:
     """Random weights, and for real features units far from one."""
-    vae = build_vae(model_schema(kind))
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in vae.parameters():
-            parameter.normal_(0, 0.5, generator=generator)
+    vae = with_random_weights(build_vae(model_schema(kind)), seed)
     if kind in TRANSFORMS:
         vae.transform = _uneven_transform(kind)
     elif kind.startswith(REAL):
         vae.transform = Transform(torch.linspace(-50, 50, 6), torch.logspace(-2, 3, 6))
     return vae.requires_grad_(requires_grad=False)
+
+
+def with_random_weights(vae: VAE, seed: int = 0) -> VAE:
+    """The model itself, every weight drawn from N(0, 1/4)."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.normal_(0, 0.5, generator=generator)
+    return vae
 
 
 def _uneven_transform(kind: str) -> Transform:
