@@ -173,12 +173,14 @@ def log_likelihood(  # noqa: PLR0913
     target_standard_error: float | None = None,
     max_samples: int | None = None,
     resolution: float | Sequence[float] | None = None,
+    refine: int = 0,
 ) -> Call[LogLikelihood]:
     """Importance-weighted bound on log p(x) of each row in nats (Burda et al., 2016).
 
     The samples of a row whose standard error is above the target, if there is one, are doubled
     until it is not or `max_samples` (by default the most the server takes) are drawn. With a
     `resolution` it is the probability of x +- resolution / 2 where features are continuous.
+    `refine` steps, up to 50, look for a better proposal than the encoder's first.
     """
     return _ask(
         LogLikelihood,
@@ -191,6 +193,7 @@ def log_likelihood(  # noqa: PLR0913
         target_standard_error=target_standard_error,
         max_samples=max_samples,
         resolution=resolution,
+        refine=refine,
     )
 
 

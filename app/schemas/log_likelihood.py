@@ -13,6 +13,7 @@ from app.schemas.tensors import (
     Measure,
     PerRow,
     PerRowOrNull,
+    Refine,
     Reply,
     Seed,
     version_of,
@@ -39,7 +40,7 @@ class LogLikelihoodRequest(RowsQuestion):
         description="Most samples of a row, with a target; by default the most the server takes. "
         "It takes fewer rows the more samples they may need.",
     )
-
+    refine: Refine = 0
     resolution: float | list[float] | None = Field(
         default=None,
         description="Width of an interval in data units, for all features or for each in flat "
@@ -69,7 +70,11 @@ class LogLikelihoodRequest(RowsQuestion):
 
     def options(self, limit: int) -> dict[str, Any]:
         """What the estimator is asked for, with at most `limit` samples of a row."""
-        options: dict[str, Any] = {"num_samples": self.num_samples, "seed": self.seed}
+        options: dict[str, Any] = {
+            "num_samples": self.num_samples,
+            "seed": self.seed,
+            "refine": self.refine,
+        }
         if self.resolution is not None:
             widths = self.resolution
             options["resolution"] = tuple(widths) if isinstance(widths, list) else widths

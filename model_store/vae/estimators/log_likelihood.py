@@ -11,7 +11,7 @@ from torch import Tensor
 from model_store.errors import ShapeError
 from model_store.vae import bounds, diagnostics
 from model_store.vae.chunks import finite_rows
-from model_store.vae.estimators.weights import log_weights
+from model_store.vae.estimators.weights import log_weights, proposal_of
 from model_store.vae.model import VAE
 from model_store.vae.rows import Rows
 from model_store.vae.sampling import draw_until
@@ -37,7 +37,7 @@ class LogLikelihoodEstimate:
 
 
 @torch.inference_mode()
-def estimate_log_likelihood(  # noqa: PLR0913 - the fields of the question
+def estimate_log_likelihood(  # noqa: PLR0913 - the options of the question
     vae: VAE,
     x: Float[Tensor, "rows *event"],
     *,
@@ -46,6 +46,7 @@ def estimate_log_likelihood(  # noqa: PLR0913 - the fields of the question
     target_standard_error: float | None = None,
     max_samples: int | None = None,
     resolution: float | tuple[float, ...] | None = None,
+    refine: int = 0,
 ) -> LogLikelihoodEstimate:
     """Importance-weighted bound on log p(x) of each row (Burda et al., 2016, arXiv:1509.00519).
 
@@ -64,6 +65,7 @@ def estimate_log_likelihood(  # noqa: PLR0913 - the fields of the question
         resolution: Width of an interval in data units, one for all features or one for each: asks
             for log P(x - resolution / 2 < X <= x + resolution / 2), a probability, where features
             are continuous. Discrete ones have theirs whatever it is.
+        refine: Steps to look for a better proposal than the encoder's in; see `refinement`.
 
     Raises:
         ShapeError, SupportError: x does not fit the model, or `resolution` its features.
@@ -72,12 +74,16 @@ def estimate_log_likelihood(  # noqa: PLR0913 - the fields of the question
     rows = vae.to_model_units(x)
     if resolution is not None:
         rows = vae.as_intervals(rows, x, _per_feature(resolution, vae.num_features))
+    proposal = proposal_of(vae, rows, refine_steps=refine, seed=seed)
     if target_standard_error is None:
-        estimate = summarise(log_weights(vae, rows, range(num_samples), seed), vae, rows)
+        table = log_weights(vae, rows, proposal, range(num_samples), seed)
+        estimate = summarise(table, vae, rows)
     else:
         groups = draw_until(
             partial(_is_met, target_standard_error),
-            lambda group, samples: log_weights(vae, rows.select(group), samples, seed),
+            lambda group, samples: log_weights(
+                vae, rows.select(group), proposal.select(group), samples, seed
+            ),
             torch.arange(len(rows), device=vae.device),
             num_samples=num_samples,
             max_samples=max_samples or num_samples,
