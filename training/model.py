@@ -98,7 +98,8 @@ def _start_at_principal_components(vae: VAE, y: Tensor) -> None:
     encoder = as_network(vae.encoder).output
     encoder.weight.zero_()
     to_mean = (directions * signal / kept).T
-    encoder.weight[:q] = to_mean
+    # What follows the features says only which of them are there.
+    encoder.weight[:q, : y.shape[1]] = to_mean
     encoder.bias[:q] = -to_mean @ y.double().mean(dim=0)
     encoder.bias[vae.latent_dim : vae.latent_dim + q] = (noise / kept).log()
     if isinstance(vae.head, GaussianHead) and isinstance(vae.head.raw_log_scale, nn.Parameter):

@@ -197,7 +197,7 @@ def log_likelihood(  # noqa: PLR0913
     )
 
 
-def impute(
+def impute(  # noqa: PLR0913
     model: str,
     inputs: ArrayLike | None = None,
     *,
@@ -205,6 +205,7 @@ def impute(
     num_samples: int = 256,
     num_imputations: int = 0,
     seed: int = 0,
+    refine: int = 0,
 ) -> Call[Imputation]:
     """Missing values (NaN) given the observed ones: means or most probable codes, and draws."""
     return _ask(
@@ -216,6 +217,7 @@ def impute(
         num_samples=num_samples,
         num_imputations=num_imputations,
         seed=seed,
+        refine=refine,
     )
 
 

@@ -24,6 +24,6 @@ async def log_likelihood(
         estimate_log_likelihood,
         model,
         body.given,
-        **body.options(inference.most_samples(model, refine=body.refine)),
+        **body.options(model, inference.most_samples(model, refine=body.refine)),
     )
     return LogLikelihoodReply.of(model, estimate, of_intervals=body.resolution is not None)

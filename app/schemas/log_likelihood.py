@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.schemas.rows import RowsQuestion
 from app.schemas.tensors import (
@@ -68,16 +69,19 @@ class LogLikelihoodRequest(RowsQuestion):
             raise PydanticCustomError("too_few", "needed at least num_samples")
         return most
 
-    def options(self, limit: int) -> dict[str, Any]:
-        """What the estimator is asked for, with at most `limit` samples of a row."""
+    def options(self, model: LoadedModel, limit: int) -> dict[str, Any]:
+        """What the estimator is asked for, with at most `limit` samples of a row.
+
+        Raises:
+            RefusedBodyError: another number of resolutions than the model has features.
+        """
         options: dict[str, Any] = {
             "num_samples": self.num_samples,
             "seed": self.seed,
             "refine": self.refine,
         }
         if self.resolution is not None:
-            widths = self.resolution
-            options["resolution"] = tuple(widths) if isinstance(widths, list) else widths
+            options["resolution"] = self._widths(len(model.features))
         if self.target_standard_error is None:
             return options
         most = max(self.num_samples, limit) if self.max_samples is None else self.max_samples
@@ -85,6 +89,17 @@ class LogLikelihoodRequest(RowsQuestion):
             "target_standard_error": self.target_standard_error,
             "max_samples": most,
         }
+
+    def _widths(self, features: int) -> float | tuple[float, ...] | None:
+        if not isinstance(self.resolution, list):
+            return self.resolution
+        if len(self.resolution) != features:
+            message = (
+                f"resolution has {len(self.resolution)} numbers; this model takes one, or "
+                f"{features}: one for each feature."
+            )
+            raise RefusedBodyError(Refusal("resolution", message))
+        return tuple(self.resolution)
 
 
 class LogLikelihoodReply(Reply):

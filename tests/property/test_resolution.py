@@ -9,7 +9,6 @@ from torch import Tensor
 from model_store.errors import ShapeError
 from model_store.vae.estimators import LogLikelihoodEstimate, estimate_log_likelihood
 from model_store.vae.model import VAE
-from tests.linear_gaussian import random_linear_gaussian
 from tests.models import KINDS, random_rows, small_vae
 
 DISCRETE = [kind for kind in KINDS if small_vae(kind).head.measure == "probability"]
@@ -58,20 +57,6 @@ def test_a_discrete_model_has_its_probability_already(kind: str) -> None:
     plain = estimate_log_likelihood(vae, x, num_samples=64, seed=0).log_likelihood
 
     torch.testing.assert_close(estimate(vae, x, 0.5).log_likelihood, plain, rtol=1e-5, atol=1e-5)
-
-
-def test_one_observed_feature_has_the_normal_laws_own_probability() -> None:
-    model = random_linear_gaussian(5, 2, 0, orthogonal=True)
-    x = torch.full((5, 5), torch.nan).double()
-    x.diagonal().copy_(model.sample(1)[0])
-
-    answer = estimate_log_likelihood(model.vae(), x, num_samples=20_000, seed=0, resolution=0.7)
-
-    scale = model.covariance.diagonal().sqrt()
-    ends = [(x.diagonal() + half - model.bias) / scale for half in (-0.35, 0.35)]
-    exact = (torch.special.ndtr(ends[1]) - torch.special.ndtr(ends[0])).log()
-    assert answer.standard_error is not None
-    assert ((answer.log_likelihood - exact).abs() < 4 * answer.standard_error + 1e-5).all()
 
 
 def test_widths_per_feature_add_up_to_those_of_one_number() -> None:
