@@ -52,6 +52,21 @@ TRANSFORMS: dict[str, dict[int, schema.Transform]] = {
     "mixed_logarithms": {4: "log1p"},
 }
 REAL = ("gaussian", "laplace", "student_t")
+# Prior and posterior, for kinds that differ from others by these.
+LATENTS: dict[str, dict[str, object]] = {
+    "gaussian_full": {"posterior": "full"},
+    "bernoulli_mixture_prior": {"prior": schema.MixturePrior(components=5)},
+    "mixed_vamp_prior": {
+        "prior": schema.VampPrior(components=4),
+        "posterior": "full",
+        "encoder_sees_mask": True,
+    },
+}
+LIKELIHOODS |= {
+    "gaussian_full": schema.Gaussian(),
+    "bernoulli_mixture_prior": schema.Bernoulli(),
+    "mixed_vamp_prior": MIXED,
+}
 KINDS = tuple(LIKELIHOODS)
 
 
@@ -75,6 +90,7 @@ def model_schema(kind: str) -> schema.ModelSchema:
         likelihood=LIKELIHOODS[kind],
         encoder=schema.Network(hidden_sizes=(16, 16)),
         decoder=schema.Network(hidden_sizes=(16,)),
+        **LATENTS.get(kind, {}),
     )
 
 
