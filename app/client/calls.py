@@ -191,11 +191,13 @@ def log_likelihood(  # noqa: PLR0913
     seed: int = 0,
     target_standard_error: float | None = None,
     max_samples: int | None = None,
+    refine: int = 0,
 ) -> Call[LogLikelihood]:
     """Importance-weighted bound on log p(x) of each row in nats (Burda et al., 2016).
 
     The samples of a row whose standard error is above the target, if there is one, are doubled
-    until it is not or `max_samples` (by default the most the server takes) are drawn.
+    until it is not or `max_samples` (by default the most the server takes) are drawn. `refine`
+    steps, up to 50, look for a better proposal than the encoder's first.
     """
     return _ask(
         LogLikelihood,
@@ -207,6 +209,7 @@ def log_likelihood(  # noqa: PLR0913
         seed=seed,
         target_standard_error=target_standard_error,
         max_samples=max_samples,
+        refine=refine,
     )
 
 
