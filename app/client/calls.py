@@ -213,7 +213,7 @@ def log_likelihood(  # noqa: PLR0913
     )
 
 
-def impute(
+def impute(  # noqa: PLR0913 - the fields of the route
     model: str,
     inputs: ArrayLike | None = None,
     *,
@@ -221,8 +221,12 @@ def impute(
     num_samples: int = 256,
     num_imputations: int = 0,
     seed: int = 0,
+    refine: int = 0,
 ) -> Call[Imputation]:
-    """Missing values (NaN) given the observed ones: means or most probable codes, and draws."""
+    """Missing values (NaN) given the observed ones: means or most probable codes, and draws.
+
+    `refine` steps, up to 50, look for a better proposal than the encoder's first.
+    """
     return _ask(
         Imputation,
         model,
@@ -232,6 +236,7 @@ def impute(
         num_samples=num_samples,
         num_imputations=num_imputations,
         seed=seed,
+        refine=refine,
     )
 
 
