@@ -7,7 +7,7 @@ their place.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -32,6 +32,8 @@ from app.client.bodies import Records, written
 from app.client.errors import UnexpectedAnswerError, error_of
 
 T = TypeVar("T")
+
+_PNG = "image/png"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,23 @@ class Call(Generic[T]):
         if not isinstance(body, dict):
             raise UnexpectedAnswerError(f"{self.path} did not answer with a JSON object.")
         return self.read(body)
+
+
+class PictureCall(Call[bytes]):
+    """A question whose answer is a picture."""
+
+    def answer(self, response: httpx.Response) -> bytes:
+        """The bytes of the PNG file.
+
+        Raises:
+            ServiceError: the service refused or failed.
+            UnexpectedAnswerError: the response is no picture.
+        """
+        if not response.is_success:
+            raise error_of(response)
+        if response.headers.get("Content-Type") != _PNG:
+            raise UnexpectedAnswerError(f"{self.path} did not answer with a picture.")
+        return response.content
 
 
 def models() -> Call[list[Card]]:
@@ -226,6 +245,23 @@ def interpolate(
 ) -> Call[Interpolation]:
     """Means at equal steps between the latents of two rows, both ends included."""
     return _ask(Interpolation, model, "interpolate", start=start, end=end, steps=steps)
+
+
+def picture(
+    model: str,
+    /,
+    question: Literal["decode", "sample", "reconstruct", "interpolate"],
+    **body: ArrayLike | Records | None,
+) -> Call[bytes]:
+    """The images that a model of images answers a question with, as one PNG file.
+
+    Args:
+        model: The model.
+        question: Which one.
+        body: Its arguments, all by name.
+    """
+    headers = {"Accept": _PNG, "Content-Type": "application/json"}
+    return PictureCall("POST", f"{_path(model)}/{question}", bytes, written(body), headers)
 
 
 def _ask(

@@ -132,3 +132,9 @@ def test_a_refused_row_is_named(store: Path) -> None:
         asked(store, lambda client: client.model("pumps").elbo([[1.0, 2.0]]))
 
     assert "inputs" in caught.value.errors[0].location
+
+
+def test_a_picture_is_the_bytes_of_a_png_file(store: Path) -> None:
+    picture = asked(store, lambda c: c.model("pumps").picture("interpolate", start=ROWS, end=ROWS))
+
+    assert picture.startswith(b"\x89PNG\r\n")
