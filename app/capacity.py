@@ -9,6 +9,7 @@ from app.settings import Settings
 from model_store.vae import generation
 from model_store.vae.estimators import impute
 from model_store.vae.model import VAE
+from model_store.vae.refinement import samples_worth
 
 Options = Mapping[str, Any]
 
@@ -40,7 +41,7 @@ def admit(
         settings: The limits.
         question: The function that answers.
         model: The model that is asked.
-        options: Its arguments but for tensors; some of them count samples.
+        options: Its arguments but for tensors; some of them count samples or steps.
         rows: Rows of the request; 1 where it has none.
 
     Raises:
@@ -53,9 +54,14 @@ def admit(
             f"The request asks for {samples:,} samples; "
             f"this server takes {settings.max_samples:,} at most."
         )
-    if rows * samples > settings.max_row_samples:
+    # Steps count as the samples that take as much work.
+    refine = int(options.get("refine", 0))
+    of_steps = samples_worth(model.vae.latent_dim, refine)
+    work = rows * (samples + of_steps)
+    if work > settings.max_row_samples:
+        steps = f" and {of_steps:,} more for refine = {refine}" if refine else ""
         raise TooManySamplesError(
-            f"{rows:,} rows by {samples:,} samples are {rows * samples:,}; "
+            f"{rows:,} rows by {samples:,} samples{steps} are {work:,}; "
             f"this server takes {settings.max_row_samples:,} of them at once."
         )
     count = _NUMBERS_PER_ROW.get(question)
@@ -65,6 +71,12 @@ def admit(
             f"{rows:,} rows with {kept:,} numbers in the samples of each are more than "
             f"the {settings.max_elements:,} numbers that this server holds at once."
         )
+
+
+def most_samples(settings: Settings, model: LoadedModel, *, refine: int = 0) -> int:
+    """Most samples that a request of one row can ask for; not positive where it takes none."""
+    left = settings.max_row_samples - samples_worth(model.vae.latent_dim, refine)
+    return min(settings.max_samples, left)
 
 
 def admit_rows(settings: Settings, model: LoadedModel, rows: int) -> None:

@@ -59,7 +59,8 @@ class Documentation:
             self._name_operations(document)
             for route in self._questions:
                 operation = document["paths"][route.path]["post"]
-                describe_media(operation, document["components"]["schemas"], route.question)
+                schemas = document["components"]["schemas"]
+                describe_media(operation, schemas, route.question, route.reply)
             if model := self._example_model():
                 await self._add_examples(document, model)
             written = orjson.dumps(document)

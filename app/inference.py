@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from app.capacity import admit, admit_rows
+from app.capacity import admit, admit_rows, most_samples
 from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.refusals import located
@@ -41,10 +41,9 @@ class Inference:
         self._free = settings.compute_threads
         self._waiting: deque[_Job] = deque()
 
-    @property
-    def most_samples(self) -> int:
-        """Most samples that a request of one row can ask for."""
-        return min(self._settings.max_samples, self._settings.max_row_samples)
+    def most_samples(self, model: LoadedModel, *, refine: int = 0) -> int:
+        """Most samples that a request of one row can ask for, with so many steps of refinement."""
+        return most_samples(self._settings, model, refine=refine)
 
     def admit_rows(self, model: LoadedModel, rows: int) -> None:
         """Nothing, if a request may have so many rows of the model.

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from app.brightness import Brightness
 from app.wire.columns import Column, columns_of
 from model_store.schema import CheckpointDocument, Feature
 from model_store.store import FolderStore
@@ -62,6 +63,11 @@ class LoadedModel:
     def columns(self) -> Mapping[str, Column]:
         """The features by name, as the columns of a table."""
         return columns_of(self.features)
+
+    @cached_property
+    def brightness(self) -> Brightness:
+        """How its values are shown, if it is a model of images."""
+        return Brightness.of(self.features, self.vae)
 
     @property
     def measure(self) -> Literal["density", "probability", "mixed"]:

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from model_store import schema
 from model_store.build import build_vae
+from model_store.schema import PosteriorName
 from model_store.vae.model import VAE
+from model_store.vae.posteriors import DiagonalGaussian, FullGaussian
 from tests.models import features
 
 
@@ -69,10 +71,10 @@ class LinearGaussian:
             likelihood=schema.Gaussian(scale="fixed"),
         )
 
-    def vae(self) -> VAE:
-        """The same model as a VAE, with the best diagonal posterior."""
+    def vae(self, *, posterior: PosteriorName = "diagonal") -> VAE:
+        """The same model as a VAE, with the best diagonal posterior or the exact, full one."""
         latents = self.weights.shape[1]
-        vae = build_vae(self.schema)
+        vae = build_vae(self.schema.model_copy(update={"posterior": posterior}))
         to_mean = torch.linalg.solve(self.m, self.weights.T)
         with torch.no_grad():
             vae.decoder.output.weight.copy_(self.weights)
@@ -81,8 +83,17 @@ class LinearGaussian:
             vae.encoder.output.weight.zero_()
             vae.encoder.output.weight[:latents] = to_mean
             vae.encoder.output.bias[:latents] = -to_mean @ self.bias
-            vae.encoder.output.bias[latents:] = (self.noise**2 / self.m.diagonal()).log()
+            vae.encoder.output.bias[latents:] = self._outputs(posterior)[latents:]
         return vae.requires_grad_(requires_grad=False)
+
+    def _outputs(self, posterior: PosteriorName) -> Tensor:
+        """What an encoder says of the posterior around zero."""
+        loc = torch.zeros_like(self.m[:1])
+        if posterior == "diagonal":
+            law = DiagonalGaussian(loc, 0.5 * (self.noise**2 / self.m.diagonal()[None]).log())
+            return law.to_outputs()[0]
+        factor = torch.linalg.cholesky(self.noise**2 * torch.linalg.inv(self.m))
+        return FullGaussian.from_factor(loc, factor[None]).to_outputs()[0]
 
 
 def random_linear_gaussian(

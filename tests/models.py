@@ -52,6 +52,21 @@ TRANSFORMS: dict[str, dict[int, schema.Transform]] = {
     "mixed_logarithms": {4: "log1p"},
 }
 REAL = ("gaussian", "laplace", "student_t")
+# Prior and posterior, for kinds that differ from others by these.
+LATENTS: dict[str, dict[str, object]] = {
+    "gaussian_full": {"posterior": "full"},
+    "bernoulli_mixture_prior": {"prior": schema.MixturePrior(components=5)},
+    "mixed_vamp_prior": {
+        "prior": schema.VampPrior(components=4),
+        "posterior": "full",
+        "encoder_sees_mask": True,
+    },
+}
+LIKELIHOODS |= {
+    "gaussian_full": schema.Gaussian(),
+    "bernoulli_mixture_prior": schema.Bernoulli(),
+    "mixed_vamp_prior": MIXED,
+}
 KINDS = tuple(LIKELIHOODS)
 
 
@@ -75,21 +90,27 @@ def model_schema(kind: str) -> schema.ModelSchema:
         likelihood=LIKELIHOODS[kind],
         encoder=schema.Network(hidden_sizes=(16, 16)),
         decoder=schema.Network(hidden_sizes=(16,)),
+        **LATENTS.get(kind, {}),
     )
 
 
 def small_vae(kind: str, seed: int = 0) -> VAE:
     """Random weights, and for real features units far from one."""
-    vae = build_vae(model_schema(kind))
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in vae.parameters():
-            parameter.normal_(0, 0.5, generator=generator)
+    vae = with_random_weights(build_vae(model_schema(kind)), seed)
     if kind in TRANSFORMS:
         vae.transform = _uneven_transform(kind)
     elif kind.startswith(REAL):
         vae.transform = Transform(torch.linspace(-50, 50, 6), torch.logspace(-2, 3, 6))
     return vae.requires_grad_(requires_grad=False)
+
+
+def with_random_weights(vae: VAE, seed: int = 0) -> VAE:
+    """The model itself, every weight drawn from N(0, 1/4)."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.normal_(0, 0.5, generator=generator)
+    return vae
 
 
 def _uneven_transform(kind: str) -> Transform:

@@ -7,7 +7,7 @@ their place.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -32,6 +32,8 @@ from app.client.bodies import Records, written
 from app.client.errors import UnexpectedAnswerError, error_of
 
 T = TypeVar("T")
+
+_PNG = "image/png"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,23 @@ class Call(Generic[T]):
         if not isinstance(body, dict):
             raise UnexpectedAnswerError(f"{self.path} did not answer with a JSON object.")
         return self.read(body)
+
+
+class PictureCall(Call[bytes]):
+    """A question whose answer is a picture."""
+
+    def answer(self, response: httpx.Response) -> bytes:
+        """The bytes of the PNG file.
+
+        Raises:
+            ServiceError: the service refused or failed.
+            UnexpectedAnswerError: the response is no picture.
+        """
+        if not response.is_success:
+            raise error_of(response)
+        if response.headers.get("Content-Type") != _PNG:
+            raise UnexpectedAnswerError(f"{self.path} did not answer with a picture.")
+        return response.content
 
 
 def models() -> Call[list[Card]]:
@@ -172,11 +191,13 @@ def log_likelihood(  # noqa: PLR0913
     seed: int = 0,
     target_standard_error: float | None = None,
     max_samples: int | None = None,
+    refine: int = 0,
 ) -> Call[LogLikelihood]:
     """Importance-weighted bound on log p(x) of each row in nats (Burda et al., 2016).
 
     The samples of a row whose standard error is above the target, if there is one, are doubled
-    until it is not or `max_samples` (by default the most the server takes) are drawn.
+    until it is not or `max_samples` (by default the most the server takes) are drawn. `refine`
+    steps, up to 50, look for a better proposal than the encoder's first.
     """
     return _ask(
         LogLikelihood,
@@ -188,10 +209,11 @@ def log_likelihood(  # noqa: PLR0913
         seed=seed,
         target_standard_error=target_standard_error,
         max_samples=max_samples,
+        refine=refine,
     )
 
 
-def impute(
+def impute(  # noqa: PLR0913 - the fields of the route
     model: str,
     inputs: ArrayLike | None = None,
     *,
@@ -199,8 +221,12 @@ def impute(
     num_samples: int = 256,
     num_imputations: int = 0,
     seed: int = 0,
+    refine: int = 0,
 ) -> Call[Imputation]:
-    """Missing values (NaN) given the observed ones: means or most probable codes, and draws."""
+    """Missing values (NaN) given the observed ones: means or most probable codes, and draws.
+
+    `refine` steps, up to 50, look for a better proposal than the encoder's first.
+    """
     return _ask(
         Imputation,
         model,
@@ -210,6 +236,7 @@ def impute(
         num_samples=num_samples,
         num_imputations=num_imputations,
         seed=seed,
+        refine=refine,
     )
 
 
@@ -218,6 +245,23 @@ def interpolate(
 ) -> Call[Interpolation]:
     """Means at equal steps between the latents of two rows, both ends included."""
     return _ask(Interpolation, model, "interpolate", start=start, end=end, steps=steps)
+
+
+def picture(
+    model: str,
+    /,
+    question: Literal["decode", "sample", "reconstruct", "interpolate"],
+    **body: ArrayLike | Records | None,
+) -> Call[bytes]:
+    """The images that a model of images answers a question with, as one PNG file.
+
+    Args:
+        model: The model.
+        question: Which one.
+        body: Its arguments, all by name.
+    """
+    headers = {"Accept": _PNG, "Content-Type": "application/json"}
+    return PictureCall("POST", f"{_path(model)}/{question}", bytes, written(body), headers)
 
 
 def _ask(

@@ -57,6 +57,7 @@ class Model:
     log_likelihood = _asked(calls.log_likelihood)
     impute = _asked(calls.impute)
     interpolate = _asked(calls.interpolate)
+    picture = _asked(calls.picture)
 
 
 class AsyncModel:
@@ -75,6 +76,7 @@ class AsyncModel:
     log_likelihood = _awaited(calls.log_likelihood)
     impute = _awaited(calls.impute)
     interpolate = _awaited(calls.interpolate)
+    picture = _awaited(calls.picture)
 
 
 class VaeClient:

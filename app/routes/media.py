@@ -13,9 +13,10 @@ from starlette.responses import Response
 from app.errors import MediaTypeError, NotAcceptableError, Refusal, RefusedBodyError
 from app.inference import Inference
 from app.loaded_model import LoadedModel
-from app.schemas import tables
+from app.schemas import pictures, tables
+from app.schemas.pictures import PictureReply
 from app.schemas.tensors import Question, Reply
-from app.wire import csv, json, negotiation, options, safetensors
+from app.wire import csv, json, negotiation, options, png, safetensors
 from app.wire.columns import Table
 
 # A body this large takes the parser milliseconds: not on the event loop. Text cells take it longer.
@@ -69,8 +70,8 @@ async def read(
         raise RefusedBodyError(*_refusals(error, question)) from None
 
 
-def answer_type(request: Request, model: LoadedModel) -> str:
-    """The media type to answer in.
+def answer_type(request: Request, model: LoadedModel, reply: type[Reply]) -> str:
+    """The media type to answer in, if the answer is of this class.
 
     Raises:
         NotAcceptableError: the client accepts none that there is.
@@ -78,27 +79,37 @@ def answer_type(request: Request, model: LoadedModel) -> str:
     offered = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
     if len(model.event_shape) == 1:
         offered.append(csv.MEDIA_TYPE)
+    if issubclass(reply, PictureReply) and pictures.are_images(model.event_shape):
+        offered.append(png.MEDIA_TYPE)
     media_type = negotiation.accepted(", ".join(request.headers.getlist("accept")), offered)
     if media_type is None:
         raise NotAcceptableError(f"This model answers in {', '.join(offered)} here; needed one.")
     return media_type
 
 
-async def write(reply: Reply, media_type: str, model: LoadedModel) -> Response:
-    """The answer in a media type.
+async def write(reply: Reply, media_type: str, model: LoadedModel, most_numbers: int) -> Response:
+    """The answer in a media type, a picture of no more numbers than given.
 
     Raises:
         OutOfRangeError: a number of it is not finite.
-        NotAcceptableError, TooManySamplesError: it is no table, or too wide for one.
+        NotAcceptableError: it is no table.
+        TooManySamplesError: it is too wide for a table, or too large for a picture.
     """
     if media_type == safetensors.MEDIA_TYPE:
         return Response(safetensors.encode(reply), media_type=media_type)
     if media_type == csv.MEDIA_TYPE:
         content = await asyncio.to_thread(tables.encode, reply, model.columns)
-        # A table has no place for what is said of all its rows.
-        answered = {"X-Model": f"{model.name}@{model.version}"}
-        return Response(content, headers=answered, media_type=media_type)
+        return _response_of(content, media_type, model)
+    if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
+        content = await asyncio.to_thread(pictures.encode, reply, model, most_numbers)
+        return _response_of(content, media_type, model)
     return Response(json.encode(reply), media_type=media_type)
+
+
+def _response_of(content: bytes, media_type: str, model: LoadedModel) -> Response:
+    """A table or a picture; neither has a place for what is said of all its rows."""
+    answered = {"X-Model": f"{model.name}@{model.version}"}
+    return Response(content, headers=answered, media_type=media_type)
 
 
 def _fields_of(

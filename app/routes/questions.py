@@ -39,9 +39,9 @@ class QuestionRoute(APIRoute):
         request = Request(scope, receive)
         services = services_of(request)
         model = await services.catalog.get(scope["path_params"]["model"])
-        wanted = media.answer_type(request, model)
+        wanted = media.answer_type(request, model, self.reply)
         reply = await self.answer(await Sent.of(request), model, services.inference)
-        response = await media.write(reply, wanted, model)
+        response = await media.write(reply, wanted, model, services.settings.max_elements)
         await response(scope, receive, send)
 
     @cached_property
@@ -49,6 +49,12 @@ class QuestionRoute(APIRoute):
         """The body that the endpoint takes."""
         question: type[Question] = get_type_hints(self.endpoint)["body"]
         return question
+
+    @cached_property
+    def reply(self) -> type[Reply]:
+        """The body that it returns."""
+        reply: type[Reply] = get_type_hints(self.endpoint)["return"]
+        return reply
 
     async def answer(self, sent: Sent, model: LoadedModel, inference: Inference) -> Reply:
         """The endpoint's reply to a body.

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central, drawn
+from app.schemas.pictures import PictureReply
 from app.schemas.tensors import (
     EVENT,
     Axes,
     LatentRows,
     Question,
-    Reply,
     Seed,
     if_any,
     version_of,
@@ -32,7 +32,7 @@ class DecodeRequest(Question):
     seed: Seed = 0
 
 
-class DecodeReply(Reply):
+class DecodeReply(PictureReply):
     """p(x | z) of each latent, in the data's own units."""
 
     outputs: Annotated[torch.Tensor, Axes("rows", EVENT)] = Field(
@@ -58,6 +58,13 @@ class DecodeReply(Reply):
             parameters=_by_name(model, decoding.parameters),
             **if_any(samples=None if samples is None else drawn(model, samples)),
         )
+
+    def images(self) -> tuple[Tensor, int | None]:
+        """A line a latent if there are draws: the mean, then the draws."""
+        if self.samples is None:
+            return self.outputs, None
+        together = torch.cat([self.outputs.unsqueeze(1), self.samples], dim=1)
+        return together.flatten(0, 1), together.shape[1]
 
 
 def _by_name(

@@ -13,6 +13,7 @@ from app.schemas.tensors import (
     Measure,
     PerRow,
     PerRowOrNull,
+    Refine,
     Reply,
     Seed,
     version_of,
@@ -39,6 +40,7 @@ class LogLikelihoodRequest(RowsQuestion):
         description="Most samples of a row, with a target; by default the most the server takes. "
         "It takes fewer rows the more samples they may need.",
     )
+    refine: Refine = 0
 
     @field_validator("max_samples")
     @classmethod
@@ -51,7 +53,11 @@ class LogLikelihoodRequest(RowsQuestion):
 
     def options(self, limit: int) -> dict[str, int | float]:
         """What the estimator is asked for, with at most `limit` samples of a row."""
-        options: dict[str, int | float] = {"num_samples": self.num_samples, "seed": self.seed}
+        options: dict[str, int | float] = {
+            "num_samples": self.num_samples,
+            "seed": self.seed,
+            "refine": self.refine,
+        }
         if self.target_standard_error is None:
             return options
         most = max(self.num_samples, limit) if self.max_samples is None else self.max_samples

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from app.schemas.tensors import Question
-from app.wire import csv, safetensors
+from app.schemas.pictures import PictureReply
+from app.schemas.tensors import Question, Reply
+from app.wire import csv, png, safetensors
 
 _TENSORS_IN = (
     "A safetensors file: tensors named and shaped as the arrays of the JSON body, of floats or "
@@ -23,9 +24,18 @@ _TABLE_OUT = (
     "empty cells for null. The X-Model header says who answered. For models of tables."
 )
 
+_PICTURE_OUT = (
+    "All images in one picture, grey or RGB: a line a row where a row has several (`interpolate`, "
+    "and `decode` with draws, the mean before them), else near-square. The X-Model header says who "
+    "answered. For models of images."
+)
+
 
 def describe_media(
-    operation: dict[str, Any], schemas: dict[str, Any], question: type[Question]
+    operation: dict[str, Any],
+    schemas: dict[str, Any],
+    question: type[Question],
+    reply: type[Reply],
 ) -> None:
     """Adds the other media types to the description of a question.
 
@@ -33,12 +43,15 @@ def describe_media(
         operation: What OpenAPI says of the question.
         schemas: The document's schemas.
         question: The JSON body.
+        reply: The JSON answer.
     """
     taken, given = operation["requestBody"]["content"], operation["responses"]["200"]["content"]
     properties = schemas[question.__name__]["properties"]
     taken[safetensors.MEDIA_TYPE] = _bytes(_TENSORS_IN)
     given[safetensors.MEDIA_TYPE] = _bytes(_TENSORS_OUT)
     given[csv.MEDIA_TYPE] = _text(_TABLE_OUT)
+    if issubclass(reply, PictureReply):
+        given[png.MEDIA_TYPE] = _bytes(_PICTURE_OUT)
     if "records" in properties:
         taken[csv.MEDIA_TYPE] = _text(_TABLE_IN)
     in_body = question.in_body()

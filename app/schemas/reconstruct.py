@@ -7,8 +7,9 @@ from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central
+from app.schemas.pictures import PictureReply
 from app.schemas.rows import RowsQuestion
-from app.schemas.tensors import Inputs, Reply, Seed, version_of
+from app.schemas.tensors import Inputs, Seed, version_of
 
 
 class ReconstructRequest(RowsQuestion):
@@ -22,7 +23,7 @@ class ReconstructRequest(RowsQuestion):
     seed: Seed = 0
 
 
-class ReconstructReply(Reply):
+class ReconstructReply(PictureReply):
     """Each row as the model sees it, in the data's own units."""
 
     outputs: Inputs = Field(
@@ -33,3 +34,7 @@ class ReconstructReply(Reply):
     def of(cls, model: LoadedModel, outputs: Tensor) -> Self:
         """The reconstructions as a body."""
         return cls(model=version_of(model), outputs=central(model, outputs))
+
+    def images(self) -> tuple[Tensor, int | None]:
+        """The rows in their order."""
+        return self.outputs, None

@@ -4,10 +4,12 @@ from typing import Annotated, Self
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central, drawn
-from app.schemas.tensors import EVENT, LATENTS, Axes, Question, Reply, Seed, version_of
+from app.schemas.pictures import PictureReply
+from app.schemas.tensors import EVENT, LATENTS, Axes, Question, Seed, version_of
 from model_store.vae.generation import Samples
 
 
@@ -31,7 +33,7 @@ class SampleRequest(Question):
         return {**super().example(model), "num_samples": 2}
 
 
-class SampleReply(Reply):
+class SampleReply(PictureReply):
     """New rows in the data's own units."""
 
     samples: Annotated[torch.Tensor, Axes("num_samples", EVENT)] = Field(
@@ -48,3 +50,7 @@ class SampleReply(Reply):
         return cls(
             model=version_of(model), samples=shown(model, made.samples), latents=made.latents
         )
+
+    def images(self) -> tuple[Tensor, int | None]:
+        """The samples in any order."""
+        return self.samples, None

@@ -17,6 +17,7 @@ from app.wire.columns import Table
 from app.wire.diagnosis import Row
 from app.wire.undefined import MayBeUndefined
 from model_store.vae.noise import MAX_SEED
+from model_store.vae.refinement import MAX_STEPS
 
 EVENT = "*event_shape"
 LATENTS = "latent_dim"
@@ -68,6 +69,16 @@ Seed = Annotated[
         le=MAX_SEED,
         description="All randomness is a function of the seed and the sample's number: "
         "the same request has the same answer.",
+    ),
+]
+
+Refine = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MAX_STEPS,
+        description="Steps in which a better proposal than the encoder's is looked for, for each "
+        "row; 10 are mostly enough. The answer is no worse for it, but takes the server more work.",
     ),
 ]
 

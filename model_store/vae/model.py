@@ -163,6 +163,9 @@ class VAE(nn.Module):
         self.eval().requires_grad_(requires_grad=False)
         with torch.no_grad():
             self._frozen_law = self.prior.law(self.encoder.posterior_of)
+            # What it keeps of its first use serves gradients as well, and would not if that use
+            # were in inference mode.
+            self._frozen_law.log_prob(torch.zeros(1, self.latent_dim, device=self.device))
         return self
 
     def train(self, mode: bool = True) -> "VAE":

@@ -18,6 +18,8 @@ MAX_SEED = 2**63 - 1
 _LATENT_STREAM = 0
 _OBSERVATION_STREAM = 1
 _COMPONENT_STREAM = 2
+_SEARCH_STREAM = 3
+_TRIAL_STREAM = 4
 _WORDS_PER_BLOCK = 4  # Philox yields four 64-bit words per counter value
 
 
@@ -33,9 +35,15 @@ class Noise:
 
     def normal(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
         """Standard normal noise for samples `start` ... `stop - 1`, for latents."""
-        uniforms = torch.from_numpy(self._uniforms(_LATENT_STREAM, start, stop, width))
-        normal: Tensor = torch.special.ndtri(uniforms).float()
-        return normal
+        return self._normal(_LATENT_STREAM, start, stop, width).float()
+
+    def search(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
+        """Standard normal noise to look for a better proposal with; float64."""
+        return self._normal(_SEARCH_STREAM, start, stop, width)
+
+    def trial(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
+        """Standard normal noise to compare proposals with, of which no estimate is made."""
+        return self._normal(_TRIAL_STREAM, start, stop, width).float()
 
     def uniform(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
         """Uniform noise in (0, 1) for samples `start` ... `stop - 1`, for observations; float64."""
@@ -44,6 +52,11 @@ class Noise:
     def component(self, start: int, stop: int) -> Float[Tensor, " k"]:
         """Uniform noise in (0, 1) that picks a mixture's component for each sample; float64."""
         return torch.from_numpy(self._uniforms(_COMPONENT_STREAM, start, stop, 1)[:, 0])
+
+    def _normal(self, stream: int, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
+        uniforms = torch.from_numpy(self._uniforms(stream, start, stop, width))
+        normal: Tensor = torch.special.ndtri(uniforms)
+        return normal
 
     def _uniforms(self, stream: int, start: int, stop: int, width: int) -> np.ndarray:
         blocks = -(-width // _WORDS_PER_BLOCK)

@@ -99,6 +99,15 @@ def test_with_a_target_the_samples_are_those_of_each_row(store: Path) -> None:
     assert ((answer.standard_error <= 0.1) | (answer.num_samples == 100)).all()
 
 
+def test_a_better_proposal_can_be_asked_for(store: Path) -> None:
+    plain, refined = (
+        asked(store, lambda client, n=n: client.model("pumps").log_likelihood(ROWS, refine=n))
+        for n in (0, 10)
+    )
+
+    assert refined.effective_sample_size.mean() > plain.effective_sample_size.mean()
+
+
 def test_a_card_says_what_the_model_is(store: Path) -> None:
     card = asked(store, lambda client: client.model("pumps").card())
 
@@ -123,3 +132,9 @@ def test_a_refused_row_is_named(store: Path) -> None:
         asked(store, lambda client: client.model("pumps").elbo([[1.0, 2.0]]))
 
     assert "inputs" in caught.value.errors[0].location
+
+
+def test_a_picture_is_the_bytes_of_a_png_file(store: Path) -> None:
+    picture = asked(store, lambda c: c.model("pumps").picture("interpolate", start=ROWS, end=ROWS))
+
+    assert picture.startswith(b"\x89PNG\r\n")

@@ -26,9 +26,11 @@ QUESTIONS = (
     "interpolate",
 )
 ABOUT_ROWS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
+WITH_PICTURES = ("decode", "sample", "reconstruct", "interpolate")
 PROBLEM = "application/problem+json"
 SAFETENSORS = "application/vnd.safetensors"
 CSV = "text/csv"
+PNG = "image/png"
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,8 @@ def test_questions_tell_of_every_media_type(document: dict[str, Any]) -> None:
             answers = operation["responses"]["200"]["content"]
             taken = {*JSON.values(), SAFETENSORS, *([CSV] if path.endswith(ABOUT_ROWS) else [])}
             assert operation["requestBody"]["content"].keys() == taken
-            assert answers.keys() == {*JSON.values(), SAFETENSORS, CSV}
+            pictures = {PNG} if path.endswith(WITH_PICTURES) else set()
+            assert answers.keys() == {*JSON.values(), SAFETENSORS, CSV, *pictures}
             assert all(described["schema"] for described in answers.values())
 
 

@@ -1,6 +1,7 @@
 """`log-likelihood`: what it says of its own error, and samples doubled until that is small."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,46 @@ def test_a_limit_that_cannot_be_kept_is_refused(
     problem = refusal(service, 422, **options)
 
     assert problem["errors"] == [{"location": "max_samples", "message": message}]
+
+
+def test_refinement_puts_a_bad_posterior_right(service: Service) -> None:
+    answer = ask(service, "bad", refine=50)
+
+    assert answer["reliable"] == [True] * 3
+    exact = EXACT.log_prob(EXACT.sample(3))
+    np.testing.assert_allclose(answer["log_likelihood"], exact, atol=1e-3)
+
+
+def test_refined_once_a_row_needs_no_more_samples(service: Service) -> None:
+    answer = ask(service, "bad", refine=50, target_standard_error=0.01)
+
+    assert answer["num_samples"] == [256] * 3
+
+
+def test_refinement_counts_as_the_samples_it_is_worth(service: Service) -> None:
+    problem = refusal(service, 413, rows=20, refine=25)
+
+    assert problem["detail"] == (
+        "20 rows by 256 samples and 1,392 more for refine = 25 are 32,960; "
+        "this server takes 20,000 of them at once."
+    )
+
+
+def test_a_target_leaves_room_for_the_refinement(tmp_path: Path) -> None:
+    store = small_store(tmp_path)
+    store.publish("bad", checkpoint_of(EXACT.schema, narrow_vae(EXACT)))
+
+    with serving(store.root, max_row_samples=500) as service:
+        answer = ask(service, "bad", rows=1, num_samples=64, refine=3, target_standard_error=1e-9)
+
+    assert answer["num_samples"] == [500 - 336]
+
+
+@pytest.mark.parametrize("steps", [-1, 51, 2.5, "3", True, None])
+def test_steps_of_refinement_are_0_to_50(service: Service, steps: object) -> None:
+    problem = refusal(service, 422, refine=steps)
+
+    assert places(problem) == ["refine"]
 
 
 def test_the_document_says_what_may_be_null(service: Service) -> None:

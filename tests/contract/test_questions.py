@@ -72,6 +72,29 @@ def test_parts_per_latent_sum_to_the_kl_divergence(service: Service) -> None:
     np.testing.assert_allclose(sums, answer["kl_divergence"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("question", ["elbo", "encode"])
+@pytest.mark.parametrize(("kind", "rows"), [("gaussian_full", 5), ("mixed_vamp_prior", 4)])
+def test_answers_say_how_the_kl_was_found_and_how_well(
+    service: Service, question: str, kind: str, rows: int
+) -> None:
+    answer = service.ask(question, f"kind-{kind}", inputs=random_rows(kind, rows).tolist())
+
+    sampled = kind == "mixed_vamp_prior"
+    assert answer["kl_estimator"] == ("monte_carlo" if sampled else "analytic")
+    assert ("kl_standard_error" in answer) == sampled
+    if sampled:
+        assert shape(answer["kl_standard_error"]) == (rows,)
+
+
+def test_a_sampled_kl_is_split_over_the_latents_without_a_rest(service: Service) -> None:
+    rows = random_rows("mixed_vamp_prior", 4).tolist()
+
+    answer = service.ask("elbo", "kind-mixed_vamp_prior", inputs=rows, per_latent=True)
+
+    sums = np.sum(answer["per_latent"], axis=1)
+    np.testing.assert_allclose(sums, answer["kl_divergence"], rtol=1e-12)
+
+
 def test_log_likelihood_answers_with_every_field_of_the_contract(service: Service) -> None:
     answer = service.ask("log-likelihood", inputs=ROWS, num_samples=32)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from model_store.schema import PosteriorName
 from model_store.vae.bounds import importance_weighted_bound
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
 from model_store.vae.model import VAE
@@ -30,22 +31,31 @@ def test_log_likelihood_approaches_the_closed_form(
     assert (error < 4 * estimate.standard_error + 1e-5).all()
 
 
+@pytest.mark.parametrize("posterior", ["diagonal", "full"])
 @pytest.mark.parametrize("num_samples", [1, 2, 300])
 @pytest.mark.parametrize(("num_features", "latents", "seed"), CASES)
 def test_with_the_exact_posterior_every_estimate_is_exact(
-    num_features: int, latents: int, seed: int, num_samples: int
+    num_features: int,
+    latents: int,
+    seed: int,
+    num_samples: int,
+    posterior: PosteriorName,
 ) -> None:
-    model = random_linear_gaussian(num_features, latents, seed, orthogonal=True)
-    x = model.sample(50)
+    """A diagonal one is exact where the columns of W are orthogonal, a full one for every W."""
+    orthogonal = posterior == "diagonal"
+    model = random_linear_gaussian(num_features, latents, seed, orthogonal=orthogonal)
+    vae, x = model.vae(posterior=posterior), model.sample(50)
 
-    elbo = estimate_elbo(model.vae(), x, num_samples=num_samples, seed=seed)
-    bound = estimate_log_likelihood(model.vae(), x, num_samples=num_samples, seed=seed)
+    elbo = estimate_elbo(vae, x, num_samples=num_samples, seed=seed)
+    bound = estimate_log_likelihood(vae, x, num_samples=num_samples, seed=seed)
 
     exact = model.log_prob(x)
     torch.testing.assert_close(elbo.elbo, exact, atol=1e-3, rtol=0)
     torch.testing.assert_close(bound.log_likelihood, exact, atol=1e-3, rtol=0)
     assert bound.effective_sample_size.min() > 0.999 * num_samples
     assert bound.reliable.all() == (num_samples > 1)
+    if num_samples > 1:
+        assert (bound.pareto_k == -math.inf).all()
     if num_samples > 1:
         assert elbo.standard_error is not None
         assert elbo.standard_error.max() < 1e-3
@@ -72,9 +82,10 @@ def test_elbo_gap_of_the_best_diagonal_posterior(
     assert float(gaps.mean()) == pytest.approx(model.elbo_gap(), abs=4 * error + 1e-4)
 
 
-def test_elbo_with_a_wrong_posterior_misses_by_its_divergence() -> None:
-    model = random_linear_gaussian(6, 2, 0, orthogonal=True)
-    vae = model.vae()
+@pytest.mark.parametrize("posterior", ["diagonal", "full"])
+def test_elbo_with_a_wrong_posterior_misses_by_its_divergence(posterior: PosteriorName) -> None:
+    model = random_linear_gaussian(6, 2, 0, orthogonal=posterior == "diagonal")
+    vae = model.vae(posterior=posterior)
     shift = torch.tensor([0.4, -0.2])
     with torch.no_grad():
         vae.encoder.output.bias[:2] += shift
@@ -82,8 +93,8 @@ def test_elbo_with_a_wrong_posterior_misses_by_its_divergence() -> None:
 
     estimate = estimate_elbo(vae, x, num_samples=20_000, seed=0)
 
-    variance = model.noise**2 / model.m.diagonal()
-    divergence = 0.5 * (shift.double().square() / variance).sum()
+    precision = model.m / model.noise**2
+    divergence = 0.5 * shift.double() @ precision @ shift.double()
     assert estimate.standard_error is not None
     error = (estimate.elbo - (model.log_prob(x) - divergence)).abs()
     assert (error < 4 * estimate.standard_error).all()

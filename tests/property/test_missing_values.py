@@ -57,8 +57,9 @@ def test_a_row_of_gaps_has_log_likelihood_zero_and_minus_kl_for_an_elbo(kind: st
     assert float(estimate.standard_error[1]) == 0
     assert float(elbo.elbo[1]) == -float(elbo.kl_divergence[1])
     assert float(elbo.reconstruction[1]) == 0
-    kl_divergence = encode(vae, x, num_samples=0, seed=0).kl_divergence
-    torch.testing.assert_close(elbo.kl_divergence, kl_divergence)
+    if elbo.kl_estimator == "analytic":  # else encode has its own draws
+        kl_divergence = encode(vae, x, num_samples=0, seed=0).kl_divergence
+        torch.testing.assert_close(elbo.kl_divergence, kl_divergence)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model_store.vae import bounds, diagnostics
 from model_store.vae.chunks import finite_rows
-from model_store.vae.estimators.weights import log_weights
+from model_store.vae.estimators.weights import log_weights, proposal_of
 from model_store.vae.model import VAE
 from model_store.vae.rows import Rows
 from model_store.vae.sampling import draw_until
@@ -36,7 +36,7 @@ class LogLikelihoodEstimate:
 
 
 @torch.inference_mode()
-def estimate_log_likelihood(
+def estimate_log_likelihood(  # noqa: PLR0913 - the options of the question
     vae: VAE,
     x: Float[Tensor, "rows *event"],
     *,
@@ -44,6 +44,7 @@ def estimate_log_likelihood(
     seed: int,
     target_standard_error: float | None = None,
     max_samples: int | None = None,
+    refine: int = 0,
 ) -> LogLikelihoodEstimate:
     """Importance-weighted bound on log p(x) of each row (Burda et al., 2016, arXiv:1509.00519).
 
@@ -59,18 +60,22 @@ def estimate_log_likelihood(
         target_standard_error: In nats. A row whose standard error is above it gets twice the
             samples until it is not, or until there are `max_samples`.
         max_samples: Most samples of a row; `num_samples` unless given.
+        refine: Steps to look for a better proposal than the encoder's in; see `refinement`.
 
     Raises:
         ShapeError, SupportError: x does not fit the model.
         OutOfRangeError: a row's log-likelihood is not finite.
     """
     rows = vae.to_model_units(x)
+    proposal = proposal_of(vae, rows, refine_steps=refine, seed=seed)
     if target_standard_error is None:
-        estimate = summarise(log_weights(vae, rows, range(num_samples), seed), rows)
+        estimate = summarise(log_weights(vae, rows, proposal, range(num_samples), seed), rows)
     else:
         groups = draw_until(
             partial(_is_met, target_standard_error),
-            lambda group, samples: log_weights(vae, rows.select(group), samples, seed),
+            lambda group, samples: log_weights(
+                vae, rows.select(group), proposal.select(group), samples, seed
+            ),
             torch.arange(len(rows), device=vae.device),
             num_samples=num_samples,
             max_samples=max_samples or num_samples,

@@ -1,20 +1,29 @@
-"""Log weights log w = log p(x | z) + log p(z) - log q(z | x), z drawn from q(z | x)."""
+"""Log weights log w = log p(x | z) + log p(z) - log q(z | x), z drawn from a proposal q(z | x)."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from model_store.vae.chunks import row_blocks, sample_ranges
+from model_store.vae.chunks import row_blocks, rows_at_once, sample_ranges
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
-from model_store.vae.posteriors import Posterior
+from model_store.vae.posteriors import Posterior, together
+from model_store.vae.refinement import refine
 from model_store.vae.rows import Rows
 
 
-def log_weights(vae: VAE, rows: Rows, samples: range, seed: int) -> Float[Tensor, "k rows"]:
+def proposal_of(vae: VAE, rows: Rows, *, refine_steps: int, seed: int) -> Posterior:
+    """The encoder's answer for each row, or a better one if there are steps to find it in."""
+    posterior = together([vae.posterior(block) for block in row_blocks(vae, rows)])
+    return refine(vae, rows, posterior, steps=refine_steps, seed=seed)
+
+
+def log_weights(
+    vae: VAE, rows: Rows, proposal: Posterior, samples: range, seed: int
+) -> Float[Tensor, "k rows"]:
     """The log weights of the samples with these numbers, in nats and float64."""
-    blocks = row_blocks(vae, rows)
-    return torch.cat([weigh(vae, b, vae.posterior(b), samples, seed) for b in blocks], dim=1)
+    blocks = zip(row_blocks(vae, rows), proposal.split(rows_at_once(vae)), strict=True)
+    return torch.cat([weigh(vae, block, q, samples, seed) for block, q in blocks], dim=1)
 
 
 def weigh(

@@ -85,20 +85,26 @@ class FullGaussian(Posterior):
         return solved.permute(2, 0, 1)
 
     def log_prob_table(self, z: Float[Tensor, "k latents"]) -> Float[Tensor, "k rows"]:
-        """One product with every row's inverse of L."""
-        inverse, shift = self._standardization
-        products: Tensor = z.to(inverse) @ inverse.flatten(0, 1).T
-        noise: Tensor = products.unflatten(-1, shift.shape) - shift
-        constant = (self.log_diagonal.to(inverse) + HALF_LOG_2_PI).sum(dim=-1)
-        return -0.5 * noise.square().sum(dim=-1) - constant
+        """The form multiplied out: products of two latents by all rows' precisions."""
+        quadratic, linear, constant = self._polynomial
+        i, j = torch.tril_indices(*self.factor.shape[1:], device=z.device)
+        z = z.to(quadratic)
+        return z @ linear.T - (z[:, i] * z[:, j]) @ quadratic.T - constant
 
     @cached_property
-    def _standardization(self) -> tuple[Tensor, Tensor]:
-        """The inverse of L, (rows, latents, latents), and its product with loc; float64."""
+    def _polynomial(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Coefficients in log q(z | x), signs apart: of z_i z_j with i >= j, of z_i, and of 1."""
         factor = self.factor.to(widest_float(self.loc.device))
         unit = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
         inverse: Tensor = torch.linalg.solve_triangular(factor, unit, upper=False)
-        return inverse, torch.einsum("rij,rj->ri", inverse, self.loc.to(factor))
+        shift = torch.einsum("rij,rj->ri", inverse, self.loc.to(factor))
+        i, j = torch.tril_indices(*unit.shape, device=factor.device)
+        precision = inverse.mT @ inverse
+        # Below the diagonal an entry stands for its mirror image too.
+        quadratic = precision[:, i, j] * torch.where(i == j, 0.5, 1.0)
+        linear = torch.einsum("rij,ri->rj", inverse, shift)
+        log_normalizer = (self.log_diagonal.to(factor) + HALF_LOG_2_PI).sum(dim=-1)
+        return quadratic, linear, 0.5 * shift.square().sum(dim=-1) + log_normalizer
 
     def variance_along(self, directions: Float[Tensor, "n latents"]) -> Float[Tensor, "rows n"]:
         """The form d' L L' d, by way of the covariance: nothing is rows by n by latents large."""

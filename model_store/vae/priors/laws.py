@@ -143,7 +143,8 @@ class MixtureLaw(PriorLaw):
     def _in_chunks(self, function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
         """The function of flat latents, so many at a time that all components fit."""
         flat = z.reshape(-1, z.shape[-1])
-        step = max(1, CHUNK_ELEMENTS // self.components.loc.numel())
+        count, latents = self.components.loc.shape
+        step = max(1, CHUNK_ELEMENTS // (latents * max(count, latents)))
         values = torch.cat([function(part) for part in flat.split(step)])
         return values.reshape(*z.shape[:-1], *values.shape[1:])
 

@@ -276,3 +276,13 @@ def test_importing_the_client_imports_no_torch() -> None:
     code = "import sys, app.client; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_is_no_picture_is_unexpected() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="did not answer with a picture"):
+        answering(ELBO).model("m").picture("sample")
+
+
+def test_a_refused_picture_has_the_class_of_its_refusal() -> None:
+    with pytest.raises(RequestRefusedError):
+        answering(PROBLEM, 406).model("m").picture("sample")

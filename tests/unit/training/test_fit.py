@@ -53,6 +53,16 @@ def test_training_raises_the_elbo(kind: str) -> None:
     assert estimate_elbo(vae, x, num_samples=16, seed=0).elbo.mean() > before + 1
 
 
+@pytest.mark.parametrize("kind", ["gaussian_full", "bernoulli_mixture_prior", "mixed_vamp_prior"])
+def test_training_learns_priors_and_full_posteriors(kind: str) -> None:
+    vae, x = trainable(kind)
+    before = estimate_elbo(vae, x, num_samples=16, seed=0).elbo.mean()
+
+    run(vae, x)
+
+    assert estimate_elbo(vae, x, num_samples=16, seed=0).elbo.mean() > before + 0.5
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     (first, x), (second, _) = trainable("mixed"), trainable("mixed")
 

@@ -22,14 +22,20 @@ def linear_source(noise: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("scale", "noise", "reference"),
+    ("posterior", "scale", "noise", "reference"),
     [
-        ("shared", np.full(10, 0.5), PCA(3)),
-        ("per_feature", np.linspace(0.2, 1.5, 10), FactorAnalysis(3, tol=1e-8, max_iter=10_000)),
+        ("diagonal", "shared", np.full(10, 0.5), PCA(3)),
+        ("full", "shared", np.full(10, 0.5), PCA(3)),
+        (
+            "diagonal",
+            "per_feature",
+            np.linspace(0.2, 1.5, 10),
+            FactorAnalysis(3, tol=1e-8, max_iter=10_000),
+        ),
     ],
 )
 def test_held_out_rows_score_as_in_scikit_learn(
-    scale: str, noise: np.ndarray, reference: PCA | FactorAnalysis, tmp_path: Path
+    posterior: str, scale: str, noise: np.ndarray, reference: PCA | FactorAnalysis, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "linear.npy", linear_source(noise))
     config = TrainingConfig.from_sources(
@@ -39,6 +45,7 @@ def test_held_out_rows_score_as_in_scikit_learn(
             "hidden_sizes": "none",
             "scale": scale,
             "latent_dim": 3,
+            "posterior": posterior,
         }
     )
 
