@@ -220,6 +220,25 @@ def test_choices_depend_on_rows_and_yield_to_flags() -> None:
     assert fit_options(few).keep == "best"
 
 
+@pytest.mark.parametrize(("missing_rate", "has_gaps"), [(None, True), (0.1, False)])
+def test_hidden_values_take_the_place_of_dropout(
+    missing_rate: float | None, has_gaps: bool
+) -> None:
+    config = TrainingConfig(source="iris", missing_rate=missing_rate)
+
+    completed = complete(config, rows=100, num_features=4, has_gaps=has_gaps)
+
+    assert completed.input_dropout == 0.0
+
+
+def test_no_dropout_is_chosen_over_the_one_asked_for() -> None:
+    config = TrainingConfig(source="iris", input_dropout=0.1)
+
+    completed = complete(config, rows=100, num_features=4, has_gaps=True)
+
+    assert completed.input_dropout == 0.1
+
+
 def test_a_linear_model_is_trained_on_whole_batches_without_noise() -> None:
     config = TrainingConfig(source="iris", hidden_sizes="none")
 
