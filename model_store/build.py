@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model_store import schema
 from model_store.schema import LOGARITHMIC, Feature, ModelSchema
-from model_store.vae.encoders import NetworkEncoder
+from model_store.vae.encoders import Encoder, LinearGaussianEncoder, NetworkEncoder
 from model_store.vae.likelihoods import (
     BernoulliHead,
     CategoricalHead,
@@ -57,19 +57,13 @@ def build_vae(model: ModelSchema) -> VAE:
     checkpoint must have before one is read.
     """
     head = build_head(model.likelihood, model.num_features)
-    encoder = NetworkEncoder(
-        head.input_width,
-        model.encoder.hidden_sizes,
-        model.latent_dim,
-        mask_width=model.num_features if model.encoder_sees_mask else 0,
-        family=_POSTERIORS[model.posterior],
-    )
+    encoder = _build_encoder(model, head.input_width)
     zeros = torch.zeros(model.num_features)
     vae = VAE(
         encoder=encoder,
         decoder=DenseNetwork(model.latent_dim, model.decoder.hidden_sizes, head.output_width),
         head=head,
-        prior=_build_prior(model, encoder.inputs),
+        prior=_build_prior(model, head.input_width),
         transform=build_transform(model.features, zeros, torch.ones_like(zeros), zeros),
         event_shape=model.event_shape,
     )
@@ -90,10 +84,27 @@ def build_head(likelihood: schema.Likelihood, num_features: int) -> LikelihoodHe
     return _HEADS[type(likelihood)](likelihood, num_features)
 
 
-def _build_prior(model: ModelSchema, encoder_inputs: int) -> Prior:
+def _build_encoder(model: ModelSchema, embedding_width: int) -> Encoder:
+    family = _POSTERIORS[model.posterior]
+    if isinstance(model.encoder, schema.LinearGaussianEncoder):
+        return LinearGaussianEncoder(model.num_features, model.latent_dim, family=family)
+    return NetworkEncoder(
+        embedding_width,
+        model.encoder.hidden_sizes,
+        model.latent_dim,
+        mask_width=_mask_width(model),
+        family=family,
+    )
+
+
+def _mask_width(model: ModelSchema) -> int:
+    return model.num_features if model.encoder_sees_mask else 0
+
+
+def _build_prior(model: ModelSchema, embedding_width: int) -> Prior:
     match model.prior:
         case schema.MixturePrior(components=components):
             return MixturePrior(components, model.latent_dim)
         case schema.VampPrior(components=components):
-            return VampPrior(components, encoder_inputs)
+            return VampPrior(components, embedding_width + _mask_width(model))
     return StandardNormal()

@@ -14,6 +14,7 @@ from model_store.schema import (
     Gaussian,
     Laplace,
     Likelihood,
+    LinearGaussianEncoder,
     Mixed,
     ModelSchema,
     StudentT,
@@ -101,7 +102,7 @@ def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
         ("likelihood", likelihood_text(model.likelihood)),
         ("prior, posterior", f"{_prior_text(model)}, {model.posterior}"),
         ("latents", f"{model.latent_dim}, of which {evaluation.active_units} active"),
-        ("encoder", _sizes_text(model.encoder.hidden_sizes)),
+        ("encoder", _encoder_text(model)),
         ("decoder", _sizes_text(model.decoder.hidden_sizes)),
         ("objective", f"{document.objective}, seed {document.seed}"),
         ("source", data.source),
@@ -129,6 +130,12 @@ def _prior_text(model: ModelSchema) -> str:
 def _features_text(model: ModelSchema) -> str:
     kinds = Counter(feature.kind for feature in model.features)
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+
+
+def _encoder_text(model: ModelSchema) -> str:
+    if isinstance(model.encoder, LinearGaussianEncoder):
+        return "linear_gaussian, by its formula"
+    return _sizes_text(model.encoder.hidden_sizes)
 
 
 def _sizes_text(sizes: Sequence[int]) -> str:

@@ -138,6 +138,12 @@ class Network(Frozen):
     )
 
 
+class LinearGaussianEncoder(Frozen):
+    """The exact posterior of a linear decoder with a Gaussian likelihood, by its formula."""
+
+    name: Literal["linear_gaussian"]
+
+
 class ModelSchema(Frozen):
     """Everything but the weights: what `build` needs to make the same VAE again.
 
@@ -148,7 +154,7 @@ class ModelSchema(Frozen):
     latent_dim: Annotated[int, Field(ge=1, le=65_536)]
     features: tuple[Feature, ...] = Field(max_length=MAX_FEATURES, fail_fast=True)
     likelihood: Likelihood
-    encoder: Network = Network()
+    encoder: Network | LinearGaussianEncoder = Network()
     decoder: Network = Network()
     prior: Prior = "standard_normal"
     posterior: PosteriorName = "diagonal"
@@ -173,6 +179,19 @@ class ModelSchema(Frozen):
             )
         if len({feature.name for feature in self.features}) != len(self.features):
             raise ValueError("two features have the same name.")
+        return self
+
+    @model_validator(mode="after")
+    def _the_formula_needs_a_linear_gaussian_model(self) -> Self:
+        if not isinstance(self.encoder, LinearGaussianEncoder):
+            return self
+        is_gaussian = isinstance(self.likelihood, Gaussian) and self.likelihood.scale != "predicted"
+        is_plain = self.prior == "standard_normal" and not self.encoder_sees_mask
+        if not (is_gaussian and is_plain and self.decoder.hidden_sizes == ()):
+            raise ValueError(
+                "encoder linear_gaussian needs a linear decoder, a Gaussian likelihood whose scale "
+                "is not predicted, prior standard_normal and no encoder_sees_mask."
+            )
         return self
 
     @model_validator(mode="after")

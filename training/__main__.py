@@ -17,8 +17,9 @@ from training.errors import LIBRARIES_NEEDED, DataError
 USERS_MISTAKE, WORLDS_FAILURE = 2, 1
 
 try:
-    from training import display
-    from training.run import Published, Run, serving_command
+    from training import display, linear_gaussian
+    from training.publish import Published
+    from training.run import Run, serving_command
 except ModuleNotFoundError as error:
     if error.name not in ("PIL", "polars"):
         raise
@@ -37,7 +38,9 @@ def main() -> None:
 def train(  # noqa: PLR0913 - one parameter for each flag
     source: Annotated[
         str | None,
-        typer.Argument(help="digits, breast-cancer, wine, iris; a file; a folder of images."),
+        typer.Argument(
+            help="digits, breast-cancer, wine, iris; linear-gaussian; a file; a folder of images."
+        ),
     ] = None,
     *,
     name: Annotated[str | None, typer.Option(help="The model's name; else the source's.")] = None,
@@ -138,12 +141,8 @@ def _train(flags: dict[str, Any], config_file: Path | None) -> None:
     config = TrainingConfig.from_sources(flags, config_file)
     out = display.Display(quiet=config.quiet or config.as_json)
     start = time.monotonic()
-    run = Run(config)
-    torch.set_num_threads(threads(run.config))
-    out.dataset(run.dataset)
-    for _ in out.progress(run.train(), run.epochs):
-        pass
-    published = run.publish()
+    written_down = config.source == linear_gaussian.SOURCE
+    published = linear_gaussian.write_down(config) if written_down else _run(config, out)
     seconds = time.monotonic() - start
     command = serving_command(config.store)
     out.summary(published.document, _reference(published), command=command, seconds=seconds)
@@ -152,6 +151,15 @@ def _train(flags: dict[str, Any], config_file: Path | None) -> None:
             published.document, published.name, published.version, seconds=seconds
         )
         print(json.dumps(answer))
+
+
+def _run(config: TrainingConfig, out: display.Display) -> Published:
+    run = Run(config)
+    torch.set_num_threads(threads(run.config))
+    out.dataset(run.dataset)
+    for _ in out.progress(run.train(), run.epochs):
+        pass
+    return run.publish()
 
 
 def _reference(published: Published) -> str:

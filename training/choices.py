@@ -37,14 +37,20 @@ def complete(
 ) -> TrainingConfig:
     """The config with every open choice made for this many training rows and features."""
     choose = _for_linear if config.hidden_sizes == () else _for_deep
+    # Where rows come with gaps they will also be asked about with other ones.
+    missing_rate = GAPS_MISSING_RATE if has_gaps else 0.0
+    if config.missing_rate is not None:
+        missing_rate = config.missing_rate
     choices = {
         "latent_dim": latent_dim(num_features),
         "hidden_sizes": HIDDEN_SIZES,
         "prior_components": PRIOR_COMPONENTS[config.prior],
-        # Where rows come with gaps they will also be asked about with other ones.
-        "missing_rate": GAPS_MISSING_RATE if has_gaps else 0.0,
+        "missing_rate": missing_rate,
         **choose(rows, config.batch_size),
     }
+    if missing_rate:
+        # Hidden values do what dropout is for, and the encoder knows which they are.
+        choices["input_dropout"] = 0.0
     return config.model_copy(
         update={key: value for key, value in choices.items() if getattr(config, key) is None}
     )

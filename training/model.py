@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from model_store.build import build_vae
 from model_store.schema import Feature, Likelihood, ModelSchema, Network
+from model_store.vae.encoders import as_network
 from model_store.vae.likelihoods import GaussianHead, MixedHead
 from model_store.vae.model import VAE
 from model_store.vae.transforms import Transform
@@ -94,11 +95,13 @@ def _start_at_principal_components(vae: VAE, y: Tensor) -> None:
     signal = (kept - noise).clamp(min=0).sqrt()
     vae.decoder.output.weight.zero_()
     vae.decoder.output.weight[:, :q] = directions * signal
-    vae.encoder.output.weight.zero_()
+    encoder = as_network(vae.encoder).output
+    encoder.weight.zero_()
     to_mean = (directions * signal / kept).T
-    vae.encoder.output.weight[:q] = to_mean
-    vae.encoder.output.bias[:q] = -to_mean @ y.double().mean(dim=0)
-    vae.encoder.output.bias[vae.latent_dim : vae.latent_dim + q] = (noise / kept).log()
+    # What follows the features says only which of them are there.
+    encoder.weight[:q, : y.shape[1]] = to_mean
+    encoder.bias[:q] = -to_mean @ y.double().mean(dim=0)
+    encoder.bias[vae.latent_dim : vae.latent_dim + q] = (noise / kept).log()
     if isinstance(vae.head, GaussianHead) and isinstance(vae.head.raw_log_scale, nn.Parameter):
         explained = (directions * signal).square().sum(dim=1)
         residual = (y.double().var(dim=0) - explained).clamp(min=0).sqrt()
@@ -126,5 +129,5 @@ def _draw_weights(vae: VAE, generator: torch.Generator) -> None:
             bound = 1 / math.sqrt(layer.in_features)
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
-    vae.encoder.output.weight.mul_(0.1)
+    as_network(vae.encoder).output.weight.mul_(0.1)
     vae.decoder.output.weight.mul_(0.1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from model_store import schema
+from model_store.vae.encoders import as_network
 from model_store.vae.model import VAE
 from model_store.vae.priors import MixturePrior, VampPrior
 from model_store.vae.rows import Rows
@@ -39,7 +40,7 @@ def start_prior(vae: VAE, rows: Rows, generator: torch.Generator) -> None:
         pseudo_inputs = vae.prior.pseudo_inputs
         picked = _picked(len(rows), pseudo_inputs.shape[0], generator)
         few = rows.select(picked)
-        inputs = vae.encoder.inputs_of(vae.embed(few), few)
+        inputs = as_network(vae.encoder).inputs_of(vae.embed(few), few)
         jitter = torch.randn(inputs.shape, generator=generator)
         pseudo_inputs.copy_(inputs + JITTER * jitter)
 

@@ -1,6 +1,7 @@
 """Evaluation + description + weights -> a new version in the store."""
 
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -10,18 +11,29 @@ from model_store.vae.model import VAE
 from training.config import TrainingConfig
 
 
+@dataclass(frozen=True)
+class Published:
+    """What is in the store now."""
+
+    name: str
+    version: int
+    document: CheckpointDocument
+
+
 def make_checkpoint(
     vae: VAE,
     model: ModelSchema,
     config: TrainingConfig,
     data: DataSummary,
     evaluation: Evaluation,
+    *,
+    objective: str,
 ) -> Checkpoint:
-    """The trained model as it will be kept; the digest is over the weights alone."""
+    """The model as it will be kept; the digest is over the weights alone."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in vae.state_dict().items()}
     document = CheckpointDocument(
         model=model,
-        objective=f"elbo, {config.free_bits:g} free bits" if config.free_bits else "elbo",
+        objective=objective,
         seed=config.seed,
         training=config.recorded(),
         data=data,

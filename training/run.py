@@ -1,7 +1,7 @@
 """A training run from config to published version, in the steps that a command shows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model_store.build import build_transform
 from model_store.errors import OutOfRangeError
-from model_store.schema import CheckpointDocument, DataSummary, Evaluation, ModelSchema
+from model_store.schema import DataSummary, Evaluation, ModelSchema
 from model_store.store import FolderStore
 from model_store.vae.model import VAE
 from model_store.vae.transforms import Transform
@@ -31,16 +31,7 @@ from training.errors import DataError
 from training.evaluate import evaluate
 from training.fit import Report, fit
 from training.model import describe_model, initialize
-from training.publish import make_checkpoint
-
-
-@dataclass(frozen=True)
-class Published:
-    """What is in the store now."""
-
-    name: str
-    version: int
-    document: CheckpointDocument
+from training.publish import Published, make_checkpoint
 
 
 class Run:
@@ -102,7 +93,15 @@ class Run:
         """Evaluates on the held-out rows and puts the model into the store."""
         vae = self._vae.cpu()
         evaluation = _evaluate(vae, self._test, self.dataset)
-        checkpoint = make_checkpoint(vae, self._model, self.config, self._data, evaluation)
+        bits = self.config.free_bits
+        checkpoint = make_checkpoint(
+            vae,
+            self._model,
+            self.config,
+            self._data,
+            evaluation,
+            objective=f"elbo, {bits:g} free bits" if bits else "elbo",
+        )
         version = self._store.publish(self.name, checkpoint)
         return Published(self.name, version, checkpoint.document)
 

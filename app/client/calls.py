@@ -4,7 +4,7 @@ Rows are arrays, `inputs`, in which NaN is a missing value; those of a table may
 their place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
@@ -191,13 +191,15 @@ def log_likelihood(  # noqa: PLR0913
     seed: int = 0,
     target_standard_error: float | None = None,
     max_samples: int | None = None,
+    resolution: float | Sequence[float] | None = None,
     refine: int = 0,
 ) -> Call[LogLikelihood]:
     """Importance-weighted bound on log p(x) of each row in nats (Burda et al., 2016).
 
     The samples of a row whose standard error is above the target, if there is one, are doubled
-    until it is not or `max_samples` (by default the most the server takes) are drawn. `refine`
-    steps, up to 50, look for a better proposal than the encoder's first.
+    until it is not or `max_samples` (by default the most the server takes) are drawn. With a
+    `resolution` it is the probability of x +- resolution / 2 where features are continuous.
+    `refine` steps, up to 50, look for a better proposal than the encoder's first.
     """
     return _ask(
         LogLikelihood,
@@ -209,11 +211,12 @@ def log_likelihood(  # noqa: PLR0913
         seed=seed,
         target_standard_error=target_standard_error,
         max_samples=max_samples,
+        resolution=resolution,
         refine=refine,
     )
 
 
-def impute(
+def impute(  # noqa: PLR0913
     model: str,
     inputs: ArrayLike | None = None,
     *,
@@ -221,6 +224,7 @@ def impute(
     num_samples: int = 256,
     num_imputations: int = 0,
     seed: int = 0,
+    refine: int = 0,
 ) -> Call[Imputation]:
     """Missing values (NaN) given the observed ones: means or most probable codes, and draws."""
     return _ask(
@@ -232,6 +236,7 @@ def impute(
         num_samples=num_samples,
         num_imputations=num_imputations,
         seed=seed,
+        refine=refine,
     )
 
 

@@ -14,7 +14,8 @@ async def impute(body: ImputeRequest, model: ModelDep, inference: InferenceDep) 
 
     Latents that explain what is observed count by how well they do (Mattei & Frellsen, 2019). Rows
     without gaps come back as they are; one with nothing observed gets the model's overall means.
-    Where `reliable` is false, few latents explain the row and the numbers are not to be believed.
+    Where `reliable` is false, few latents explain the row and the numbers are not to be believed;
+    `refine` looks for better ones than the encoder's.
     """
     imputation = await inference.run(
         impute_rows,
@@ -23,5 +24,6 @@ async def impute(body: ImputeRequest, model: ModelDep, inference: InferenceDep) 
         num_samples=body.num_samples,
         num_imputations=body.num_imputations,
         seed=body.seed,
+        refine=body.refine,
     )
     return ImputeReply.of(model, imputation)

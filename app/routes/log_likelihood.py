@@ -17,12 +17,13 @@ async def log_likelihood(
     log 1/K sum_k w_k, tighter than the elbo and rising to log p(x) with `num_samples`. Where
     `reliable` is false, neither the estimate nor its standard error is to be believed: the encoder
     misses much of the posterior there, and the estimate is likely too low. `refine` looks for a
-    better proposal than the encoder's.
+    better proposal than the encoder's. A density is not a probability and has the units of the
+    data; `resolution` makes it one.
     """
     estimate = await inference.run(
         estimate_log_likelihood,
         model,
         body.given,
-        **body.options(inference.most_samples(model, refine=body.refine)),
+        **body.options(model, inference.most_samples(model, refine=body.refine)),
     )
-    return LogLikelihoodReply.of(model, estimate)
+    return LogLikelihoodReply.of(model, estimate, of_intervals=body.resolution is not None)

@@ -15,6 +15,7 @@ from app.schemas.tensors import (
     Measure,
     PerRow,
     PerRowOrNull,
+    Refine,
     Reply,
     Seed,
     if_any,
@@ -36,6 +37,7 @@ class ImputeRequest(RowsQuestion):
         default=0, ge=0, description="Draws of each row's missing values, for multiple imputation."
     )
     seed: Seed = 0
+    refine: Refine = 0
 
 
 class ImputeReply(Reply):

@@ -1,10 +1,11 @@
 """Bodies of `log-likelihood`."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.schemas.rows import RowsQuestion
 from app.schemas.tensors import (
@@ -41,6 +42,23 @@ class LogLikelihoodRequest(RowsQuestion):
         "It takes fewer rows the more samples they may need.",
     )
     refine: Refine = 0
+    resolution: float | list[float] | None = Field(
+        default=None,
+        description="Width of an interval in data units, for all features or for each in flat "
+        "order: the log-likelihood is then that of x - resolution / 2 < X <= x + resolution / 2, a "
+        "probability. Discrete features have theirs whatever it is.",
+    )
+
+    @field_validator("resolution")
+    @classmethod
+    def _is_wide(cls, widths: float | list[float] | None) -> float | list[float] | None:
+        if widths is None:
+            return None
+        if not all(width > 0 for width in (widths if isinstance(widths, list) else [widths])):
+            raise PydanticCustomError("not_wide", "needed numbers above 0")
+        if widths == []:
+            raise PydanticCustomError("no_numbers", "needed a number, or one for each feature")
+        return widths
 
     @field_validator("max_samples")
     @classmethod
@@ -51,13 +69,19 @@ class LogLikelihoodRequest(RowsQuestion):
             raise PydanticCustomError("too_few", "needed at least num_samples")
         return most
 
-    def options(self, limit: int) -> dict[str, int | float]:
-        """What the estimator is asked for, with at most `limit` samples of a row."""
-        options: dict[str, int | float] = {
+    def options(self, model: LoadedModel, limit: int) -> dict[str, Any]:
+        """What the estimator is asked for, with at most `limit` samples of a row.
+
+        Raises:
+            RefusedBodyError: another number of resolutions than the model has features.
+        """
+        options: dict[str, Any] = {
             "num_samples": self.num_samples,
             "seed": self.seed,
             "refine": self.refine,
         }
+        if self.resolution is not None:
+            options["resolution"] = self._widths(len(model.features))
         if self.target_standard_error is None:
             return options
         most = max(self.num_samples, limit) if self.max_samples is None else self.max_samples
@@ -65,6 +89,17 @@ class LogLikelihoodRequest(RowsQuestion):
             "target_standard_error": self.target_standard_error,
             "max_samples": most,
         }
+
+    def _widths(self, features: int) -> float | tuple[float, ...] | None:
+        if not isinstance(self.resolution, list):
+            return self.resolution
+        if len(self.resolution) != features:
+            message = (
+                f"resolution has {len(self.resolution)} numbers; this model takes one, or "
+                f"{features}: one for each feature."
+            )
+            raise RefusedBodyError(Refusal("resolution", message))
+        return tuple(self.resolution)
 
 
 class LogLikelihoodReply(Reply):
@@ -87,7 +122,10 @@ class LogLikelihoodReply(Reply):
         "at most 0.7, or all weights are equal."
     )
     bits_per_dim: PerRow = Field(
-        description="-log_likelihood / (features * log 2); no constant for grey levels is added."
+        description="-log_likelihood / (D log 2), D the observed features. Of a probability: bits "
+        "to store a feature. Of a density: relative to cells of width 1 in data units, no constant "
+        "added; papers that model grey levels as densities on [0, 1] add log2 256 = 8 for the "
+        "cell, as `resolution` 1/256 does exactly."
     )
     elbo: PerRow = Field(description="The plain lower bound from the same samples.")
     num_samples: int | CountPerRow = Field(
@@ -97,8 +135,8 @@ class LogLikelihoodReply(Reply):
     measure: Measure = Field(description="What exp(log p) is: a density, a probability, or both.")
 
     @classmethod
-    def of(cls, model: LoadedModel, estimate: LogLikelihoodEstimate) -> Self:
-        """The estimate as a body."""
+    def of(cls, model: LoadedModel, estimate: LogLikelihoodEstimate, *, of_intervals: bool) -> Self:
+        """The estimate as a body; that of intervals is a probability whatever the model's is."""
         return cls(
             model=version_of(model),
             log_likelihood=estimate.log_likelihood,
@@ -109,5 +147,5 @@ class LogLikelihoodReply(Reply):
             bits_per_dim=estimate.bits_per_dim,
             elbo=estimate.elbo,
             num_samples=estimate.num_samples,
-            measure=model.measure,
+            measure="probability" if of_intervals else model.measure,
         )

@@ -22,7 +22,7 @@ _STAND_INS = tuple(b"%de99" % digit for digit in range(1, 10))
 
 
 def read_arrays(
-    content: bytes, values: Mapping[str, object], rows: Mapping[str, Row]
+    content: bytes, values: Mapping[str, object], rows: Mapping[str, Row], *, lists: int = 0
 ) -> Arrays | None:
     """The arrays, if all of them are numbers in the right shape.
 
@@ -30,17 +30,23 @@ def read_arrays(
         content: The body that holds them.
         values: What it has for each of its tensors.
         rows: What one row of each should be.
+        lists: How many of its other fields are arrays.
     """
     found = {name: _quickly(value, rows[name].shape) for name, value in values.items()}
     arrays = {name: array for name, array in found.items() if array is not None}
     # Flattening hides arrays in the place of numbers: [[1, [2, 3], []]] passes for [[1, 2, 3]].
     # Every array opens one bracket, so no more brackets than expected means no such arrays.
     expected = sum(_brackets(array) for array in arrays.values())
-    return arrays if len(arrays) == len(found) and content.count(b"[") == expected else None
+    return arrays if len(arrays) == len(found) and content.count(b"[") == expected + lists else None
 
 
 def read_arrays_with_gaps(
-    content: bytes, names: list[str], rows: Mapping[str, Row], nulls_elsewhere: int
+    content: bytes,
+    names: list[str],
+    rows: Mapping[str, Row],
+    *,
+    nulls_elsewhere: int,
+    lists: int = 0,
 ) -> Arrays | None:
     """The same for a body with null in the place of some numbers, which become NaN.
 
@@ -52,6 +58,7 @@ def read_arrays_with_gaps(
         names: Its fields that hold tensors.
         rows: What one row of each should be.
         nulls_elsewhere: How many of its other fields are null.
+        lists: How many of its other fields are arrays.
     """
     nulls = content.count(b"null") - nulls_elsewhere
     stand_in = next((text for text in _STAND_INS if text not in content), None)
@@ -59,7 +66,8 @@ def read_arrays_with_gaps(
         return None
     filled = content.replace(b"null", stand_in)
     document: Any = simdjson.Parser().parse(filled)
-    arrays = read_arrays(filled, {name: document[name] for name in names}, rows)
+    values = {name: document[name] for name in names}
+    arrays = read_arrays(filled, values, rows, lists=lists)
     if arrays is None:
         return None
     gaps = {name: array == float(stand_in) for name, array in arrays.items()}

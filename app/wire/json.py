@@ -51,7 +51,9 @@ def decode(
     body = _look(content, rows, others, tables or {})
     names, arrays = body.tensors, body.arrays
     if arrays is None and not body.odd:
-        arrays = read_arrays_with_gaps(content, names, rows, body.nulls)
+        arrays = read_arrays_with_gaps(
+            content, names, rows, nulls_elsewhere=body.nulls, lists=body.lists
+        )
     if arrays is None:
         document = _parse(content)
         arrays = {name: read_array_slowly(name, document[name], rows[name]) for name in names}
@@ -87,6 +89,10 @@ def _field(body: type[BaseModel], name: str, value: object) -> object:
     return _jsonable(value)
 
 
+# One number for each feature, of as many as a schema may have.
+_LONGEST_LIST = 1_000_000
+
+
 @dataclass(frozen=True)
 class _Look:
     """What a first look at a body finds; the parsed body itself, which is large, is let go.
@@ -96,6 +102,7 @@ class _Look:
         tensors: The names of the fields of arrays.
         arrays: Their arrays, if they are right and without gaps.
         nulls: How many of the plain values that were read are null.
+        lists: How many of them are arrays.
         odd: Whether only the slow parser takes the body.
     """
 
@@ -103,6 +110,7 @@ class _Look:
     tensors: list[str]
     arrays: Arrays | None
     nulls: int
+    lists: int
     odd: bool
 
 
@@ -128,23 +136,31 @@ def _look(
     for name in tables.keys() & plain.keys():
         records = read_records(name, document[name], tables[name], body_bytes=len(content))
         plain[name] = torch.from_numpy(records)
+    lists = sum(isinstance(value, list) for value in plain.values())
+    values = {name: document[name] for name in tensors}
     return _Look(
         plain=plain,
         tensors=tensors,
-        arrays=read_arrays(content, {name: document[name] for name in tensors}, rows),
+        arrays=read_arrays(content, values, rows, lists=lists),
         nulls=sum(value is None for name, value in plain.items() if name in others),
+        lists=lists,
         odd=isinstance(document, dict),
     )
 
 
-def _plain(value: object) -> object:
-    """An option; nested values become empty ones, for no option is nested.
+def _plain(value: Any) -> object:  # noqa: ANN401 - any JSON value
+    """An option: one value, or a short list of numbers; what is nested otherwise becomes empty."""
+    if isinstance(value, simdjson.Object | dict):
+        return {}
+    if isinstance(value, simdjson.Array | list):
+        return _numbers(value) if len(value) <= _LONGEST_LIST else []
+    return value
 
-    The parser would make lists of them, but writes beyond the end of one of 2**24 entries.
-    """
-    if isinstance(value, simdjson.Array):
-        return []
-    return {} if isinstance(value, simdjson.Object) else value
+
+def _numbers(values: Any) -> list[float]:  # noqa: ANN401 - a JSON array
+    """The array, if it holds numbers only."""
+    plain = all(type(value) in (int, float) for value in values)
+    return [float(value) for value in values] if plain else []
 
 
 def _parse(content: bytes) -> Any:  # noqa: ANN401 - any JSON value

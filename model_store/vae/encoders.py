@@ -5,14 +5,15 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from model_store.vae.networks import DenseNetwork
-from model_store.vae.posteriors import DiagonalGaussian, Posterior
+from model_store.vae.posteriors import DiagonalGaussian, FullGaussian, Posterior
 from model_store.vae.rows import Rows
+from model_store.vae.sums import widest_float
 
 
-class Encoder(ABC):
+class Encoder(nn.Module, ABC):
     """Answers with a posterior for every row, also where features are missing.
 
     Attributes:
@@ -82,3 +83,67 @@ class NetworkEncoder(DenseNetwork, Encoder):
     def posterior_of(self, inputs: Float[Tensor, "n inputs"]) -> Posterior:
         """That of inputs which need not be those of a row."""
         return self._family.from_outputs(self(inputs), self._latent_dim)
+
+
+def as_network(encoder: Encoder) -> NetworkEncoder:
+    """The encoder itself, as one that can be trained.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(encoder, NetworkEncoder):
+        raise TypeError(f"A {type(encoder).__name__} has nothing to learn.")
+    return encoder
+
+
+class LinearGaussianEncoder(Encoder):
+    """The posterior of p(y | z) = N(W z + b, diag s^2) under p(z) = N(0, I), in closed form.
+
+    With the rows o of W that are observed, M = I + W_o' diag(s_o)^-2 W_o is its precision and
+    M^-1 W_o' diag(s_o)^-2 (y_o - b_o) its mean (Tipping & Bishop, 1999): exact for every pattern of
+    gaps as a full Gaussian, and as a diagonal one, of variances 1 / M_ii, the nearest to it.
+
+    Args:
+        num_features: Rows of W.
+        latent_dim: Columns of W.
+        family: The kind of posterior.
+    """
+
+    def __init__(self, num_features: int, latent_dim: int, *, family: type[Posterior]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(num_features, latent_dim))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.log_scale = nn.Parameter(torch.zeros(num_features))
+        self.widest = max(num_features, latent_dim**2)
+        self._is_full = family is FullGaussian
+
+    def posterior(
+        self,
+        embedding: Float[Tensor, "rows inputs"],  # noqa: ARG002 - model units say it all
+        rows: Rows,
+    ) -> Posterior:
+        """By a Cholesky factor of M in float64, one for all rows where nothing is missing."""
+        wide = widest_float(rows.y.device)
+        weight, precision = self.weight.to(wide), torch.exp(-2 * self.log_scale.to(wide))
+        residual = rows.of_observed((rows.y.to(wide) - self.bias.to(wide)) * precision)
+        m = self._posterior_precision(weight, precision, rows)
+        factor = torch.linalg.cholesky(m)
+        loc = torch.cholesky_solve((residual @ weight).unsqueeze(-1), factor).squeeze(-1).float()
+        if self._is_full:
+            covariance = torch.cholesky_inverse(factor)
+            lower = torch.linalg.cholesky(covariance).float()
+            return FullGaussian.from_factor(loc, lower.expand(len(loc), -1, -1))
+        log_scale = -0.5 * m.diagonal(dim1=-2, dim2=-1).log().float()
+        return DiagonalGaussian(loc, log_scale.expand(loc.shape))
+
+    def _posterior_precision(
+        self, weight: Tensor, precision: Tensor, rows: Rows
+    ) -> Float[Tensor, "#rows latents latents"]:
+        """M of each row, or of all."""
+        latents = weight.shape[1]
+        identity = torch.eye(latents, dtype=weight.dtype, device=weight.device)
+        if rows.observed is None:
+            return (identity + weight.T @ (precision.unsqueeze(-1) * weight)).unsqueeze(0)
+        outer = torch.einsum("d,di,dj->dij", precision, weight, weight).flatten(1)
+        sums = rows.observed.to(weight.dtype) @ outer
+        return identity + sums.reshape(-1, latents, latents)

@@ -1,14 +1,15 @@
 """VAE: a posterior for every row, a likelihood for every latent, and the log weights between."""
 
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
-from model_store.vae.encoders import NetworkEncoder
-from model_store.vae.likelihoods import Likelihood, LikelihoodHead
+from model_store.vae.encoders import Encoder
+from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import Posterior
 from model_store.vae.priors import Prior, PriorLaw
@@ -36,7 +37,7 @@ class VAE(nn.Module):
     def __init__(
         self,
         *,
-        encoder: NetworkEncoder,
+        encoder: Encoder,
         decoder: DenseNetwork,
         head: LikelihoodHead,
         prior: Prior,
@@ -83,6 +84,26 @@ class VAE(nn.Module):
             observed = observed.to(self.device)
         log_abs_det = log_abs_det.to(self.device, widest_float(self.device))
         return Rows(y.to(self.device), log_abs_det, observed)
+
+    def as_intervals(
+        self, rows: Rows, x: Float[Tensor, "rows *event"], resolution: Float[Tensor, " #features"]
+    ) -> Rows:
+        """The rows as the intervals x - resolution / 2 < X <= x + resolution / 2, in data units.
+
+        Their log_prob is that of an interval where a feature is continuous. A discrete feature,
+        whose value has a probability already, is left as it is.
+        """
+        flat, half = x.flatten(1).double(), resolution.double() / 2
+        # Where a logarithm ends there is nothing below; what a gap becomes is never looked at.
+        low, high = (
+            self.transform.exact(end).nan_to_num(-math.inf, math.inf, -math.inf).to(self.device)
+            for end in (flat - half, flat + half)
+        )
+        return replace(rows, log_abs_det=torch.zeros_like(rows.log_abs_det), ends=(low, high))
+
+    def is_probability(self, rows: Rows) -> bool:
+        """Whether p of such rows is a probability, which is never above 1."""
+        return rows.ends is not None or self.head.measure == Measure.PROBABILITY
 
     def _check_support(
         self, flat: Float[Tensor, "rows features"], exact: Float[Tensor, "rows features"]
@@ -141,14 +162,14 @@ class VAE(nn.Module):
         self, rows: Rows, z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows features"]:
         """Log p(x_j | z) of each feature in data units, in nats; 0 where it is missing."""
-        log_prob = self.likelihood(z).log_prob(rows.y)
+        log_prob = rows.log_prob_under(self.likelihood(z))
         return rows.of_observed(log_prob + rows.log_abs_det.to(log_prob))
 
     def total_log_prob(
         self, rows: Rows, z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows"]:
         """Log p(x | z) of the observed features, in nats and float64."""
-        log_prob = rows.of_observed(self.likelihood(z).log_prob(rows.y))
+        log_prob = rows.of_observed(rows.log_prob_under(self.likelihood(z)))
         return total(log_prob) + rows.total_log_abs_det
 
     def prior_law(self) -> PriorLaw:

@@ -1,11 +1,13 @@
 """Rows of data as the networks see them: in model units, and which of their features are known."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from model_store.vae.likelihoods import Likelihood
 from model_store.vae.sums import total
 
 
@@ -18,11 +20,14 @@ class Rows:
         log_abs_det: Log |dy/dx| in nats, so that log p(x) = log p(y) + log |dy/dx|: of each feature
             alike, shape (features,), or of each value, shape (rows, features).
         observed: False where a feature is missing; None where nothing is.
+        ends: Where the interval of each value begins and ends, both (rows, features) and float64,
+            if the probability of an interval is asked for and not a density.
     """
 
     y: Float[Tensor, "rows features"]
     log_abs_det: Float[Tensor, "*#rows features"]
     observed: Bool[Tensor, "rows features"] | None = None
+    ends: tuple[Float[Tensor, "rows features"], Float[Tensor, "rows features"]] | None = None
 
     def __len__(self) -> int:
         """How many."""
@@ -53,13 +58,21 @@ class Rows:
         """The values, 0 where the feature is missing."""
         return values if self.observed is None else values.masked_fill(~self.observed, 0.0)
 
+    def log_prob_under(self, law: Likelihood) -> Float[Tensor, "*batch rows features"]:
+        """What a law of y makes of each value, or of its interval, in nats."""
+        if self.ends is None:
+            return law.log_prob(self.y)
+        return law.interval_log_prob(self.y, *self.ends)
+
     def select(self, rows: Int[Tensor, " n"] | Bool[Tensor, " rows"] | slice) -> "Rows":
         """Some of the rows."""
-        parts = {"y": self.y[rows]}
+        parts: dict[str, Any] = {"y": self.y[rows]}
         if self.log_abs_det.ndim > 1:
             parts["log_abs_det"] = self.log_abs_det[rows]
         if self.observed is not None:
             parts["observed"] = self.observed[rows]
+        if self.ends is not None:
+            parts["ends"] = (self.ends[0][rows], self.ends[1][rows])
         return replace(self, **parts)
 
     def split(self, count: int) -> "list[Rows]":
@@ -67,11 +80,6 @@ class Rows:
         return [
             self.select(slice(start, start + count)) for start in range(0, max(1, len(self)), count)
         ]
-
-    def to(self, device: torch.device) -> "Rows":
-        """The same rows on a device."""
-        observed = None if self.observed is None else self.observed.to(device)
-        return Rows(self.y.to(device), self.log_abs_det.to(device), observed)
 
     def hide(self, hidden: Bool[Tensor, "rows features"]) -> "Rows":
         """The rows with more of their features missing."""

@@ -15,7 +15,7 @@ from tests.service import Service, places, refused, serving
 
 SAFETENSORS = "application/vnd.safetensors"
 CSV = "text/csv"
-QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct")
+QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
 INPUTS = [[1.5, 1, 2, 3, -0.5, 0], [0, 0, 0, 0, 0, 1]]
 TEXT = b"job,age,member,colour,visits,gap\r\ncook,1.5,1,red,3,-0.5\r\nsmith,0,0,blue,0,0\r\n"
 TABLE = "/v1/models/table"

@@ -9,7 +9,7 @@ from safetensors.numpy import save
 from tests.builders import named_checkpoint, small_checkpoint, small_store
 from tests.service import Service, places, refused, serving
 
-QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct")
+QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
 INPUTS = [[1.5, None, 2, 3, None, 0], [None, 0, None, None, 0, 1]]
 RECORDS = [
     {"age": 1.5, "colour": "red", "visits": 3, "gap": None, "job": "cook"},

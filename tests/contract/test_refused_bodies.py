@@ -104,7 +104,6 @@ def test_latents_of_the_wrong_width_are_422(service: Service) -> None:
     [
         ("elbo", "records"),
         ("log-likelihood", "records"),
-        ("log-likelihood", "resolution"),
         ("elbo", "latents"),
         ("encode", "steps"),
         ("sample", "inputs"),

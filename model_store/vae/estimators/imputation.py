@@ -8,9 +8,11 @@ from torch import Tensor
 
 from model_store.vae.chunks import finite_rows, rows_at_once, sample_ranges
 from model_store.vae.estimators.log_likelihood import LogLikelihoodEstimate, joined, summarise
+from model_store.vae.estimators.weights import proposal_of
 from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
+from model_store.vae.posteriors import Posterior
 from model_store.vae.rows import Rows
 
 
@@ -45,6 +47,7 @@ def impute(
     num_samples: int,
     seed: int,
     num_imputations: int = 0,
+    refine: int = 0,
 ) -> Imputation:
     """Missing features by self-normalised importance sampling (Mattei & Frellsen, 2019).
 
@@ -59,17 +62,20 @@ def impute(
         seed: Of the noise.
         num_imputations: Draws of the missing features; z is drawn from the weighted samples, so
             that many more of them than `effective_sample_size` repeat each other's z.
+        refine: Steps to look for a better proposal than the encoder's in; see `refinement`.
 
     Raises:
         ShapeError, SupportError: x does not fit the model.
         OutOfRangeError: a row's log-likelihood or output is not finite.
     """
     rows = vae.to_model_units(x)
-    count = rows_at_once(vae, samples=num_samples)
+    proposal = proposal_of(vae, rows, refine_steps=refine, seed=seed)
     flat = x.flatten(1).double().to(vae.device)
+    count = rows_at_once(vae, samples=num_samples)
+    blocks = zip(rows.split(count), flat.split(count), proposal.split(count), strict=True)
     parts = [
-        _of_block(_Block(vae, block, values, num_samples, seed), num_imputations)
-        for block, values in zip(rows.split(count), flat.split(count), strict=True)
+        _of_block(_Block(vae, part, values, q, num_samples, seed), num_imputations)
+        for part, values, q in blocks
     ]
     evidence = joined([part.evidence for part in parts])
     finite_rows(evidence.log_likelihood, "log-likelihood")
@@ -95,14 +101,20 @@ class _Block:
     """Rows that are answered together: their draws of z and the weights of these."""
 
     def __init__(
-        self, vae: VAE, rows: Rows, x: Float[Tensor, "rows features"], num_samples: int, seed: int
+        self,
+        vae: VAE,
+        rows: Rows,
+        x: Float[Tensor, "rows features"],
+        proposal: Posterior,
+        num_samples: int,
+        seed: int,
     ) -> None:
         self._vae = vae
         self._x = x
         self._noise = Noise(seed)
         self._ranges = list(sample_ranges(vae, range(num_samples), rows=len(rows)))
-        self._z, log_weights = self._weighted_draws(rows, num_samples)
-        self.evidence = summarise(log_weights, rows)
+        self._z, log_weights = self._weighted_draws(rows, proposal, num_samples)
+        self.evidence = summarise(log_weights, vae, rows)
         self._weights = log_weights.softmax(dim=0)
 
     def moments(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -142,16 +154,15 @@ class _Block:
         return torch.where(self._x.isnan(), drawn, self._x).transpose(0, 1)
 
     def _weighted_draws(
-        self, rows: Rows, num_samples: int
+        self, rows: Rows, proposal: Posterior, num_samples: int
     ) -> tuple[Float[Tensor, "k rows latents"], Float[Tensor, "k rows"]]:
-        """Draws of q(z | x_o), where nothing is observed of p(z), and their log weights."""
+        """Draws of the proposal, where nothing is observed of p(z), and their log weights."""
         vae = self._vae
         noise = self._noise.normal(0, num_samples, vae.latent_dim).to(vae.device)
-        posterior = vae.posterior(rows)
-        z = posterior.sample(noise)
+        z = proposal.sample(noise)
         parts = [z[part.start : part.stop] for part in self._ranges]
         log_weights = torch.cat(
-            [vae.total_log_prob(rows, p) + vae.log_ratio(posterior, p) for p in parts]
+            [vae.total_log_prob(rows, p) + vae.log_ratio(proposal, p) for p in parts]
         )
         if bool(rows.is_empty.any()):
             components = self._noise.component(0, num_samples).to(vae.device)

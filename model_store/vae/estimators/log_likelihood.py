@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from model_store.errors import ShapeError
 from model_store.vae import bounds, diagnostics
 from model_store.vae.chunks import finite_rows
 from model_store.vae.estimators.weights import log_weights, proposal_of
@@ -44,6 +45,7 @@ def estimate_log_likelihood(  # noqa: PLR0913 - the options of the question
     seed: int,
     target_standard_error: float | None = None,
     max_samples: int | None = None,
+    resolution: float | tuple[float, ...] | None = None,
     refine: int = 0,
 ) -> LogLikelihoodEstimate:
     """Importance-weighted bound on log p(x) of each row (Burda et al., 2016, arXiv:1509.00519).
@@ -60,16 +62,22 @@ def estimate_log_likelihood(  # noqa: PLR0913 - the options of the question
         target_standard_error: In nats. A row whose standard error is above it gets twice the
             samples until it is not, or until there are `max_samples`.
         max_samples: Most samples of a row; `num_samples` unless given.
+        resolution: Width of an interval in data units, one for all features or one for each: asks
+            for log P(x - resolution / 2 < X <= x + resolution / 2), a probability, where features
+            are continuous. Discrete ones have theirs whatever it is.
         refine: Steps to look for a better proposal than the encoder's in; see `refinement`.
 
     Raises:
-        ShapeError, SupportError: x does not fit the model.
+        ShapeError, SupportError: x does not fit the model, or `resolution` its features.
         OutOfRangeError: a row's log-likelihood is not finite.
     """
     rows = vae.to_model_units(x)
+    if resolution is not None:
+        rows = vae.as_intervals(rows, x, _per_feature(resolution, vae.num_features))
     proposal = proposal_of(vae, rows, refine_steps=refine, seed=seed)
     if target_standard_error is None:
-        estimate = summarise(log_weights(vae, rows, proposal, range(num_samples), seed), rows)
+        table = log_weights(vae, rows, proposal, range(num_samples), seed)
+        estimate = summarise(table, vae, rows)
     else:
         groups = draw_until(
             partial(_is_met, target_standard_error),
@@ -80,17 +88,35 @@ def estimate_log_likelihood(  # noqa: PLR0913 - the options of the question
             num_samples=num_samples,
             max_samples=max_samples or num_samples,
         )
-        estimate = _together([(g, summarise(table, rows.select(g))) for g, table in groups])
+        estimate = _together([(g, summarise(table, vae, rows.select(g))) for g, table in groups])
     finite_rows(estimate.log_likelihood, "log-likelihood")
     return estimate
 
 
-def summarise(log_weights: Float[Tensor, "k rows"], rows: Rows) -> LogLikelihoodEstimate:
+def _per_feature(resolution: float | tuple[float, ...], features: int) -> Float[Tensor, " n"]:
+    """The widths as a tensor of one, or of one for each feature.
+
+    Raises:
+        ShapeError: another number of them.
+    """
+    widths = torch.tensor(resolution, dtype=torch.float64).reshape(-1)
+    if isinstance(resolution, tuple) and len(resolution) != features:
+        raise ShapeError(
+            f"resolution has {len(resolution)} numbers; this model takes one, or {features}: "
+            f"one for each feature."
+        )
+    return widths
+
+
+def summarise(log_weights: Float[Tensor, "k rows"], vae: VAE, rows: Rows) -> LogLikelihoodEstimate:
     """What log weights say of their rows."""
     elbo = bounds.elbo(log_weights)
     # log p of nothing is 0: the weights are p(z) / q(z), whose mean needs no estimate.
     log_weights = torch.where(rows.is_empty, 0.0, log_weights)
     log_likelihood = bounds.importance_weighted_bound(log_weights)
+    if vae.is_probability(rows):
+        # An estimate above 1 is too high by at least as much.
+        log_likelihood = log_likelihood.clamp(max=0)
     pareto_k = diagnostics.pareto_k(log_weights)
     error = None
     if log_weights.shape[0] > 1:

@@ -27,7 +27,7 @@ class StandardInterval:
 
     low: Float[Tensor, "*batch features"]
     high: Float[Tensor, "*batch features"]
-    half: Float[Tensor, "*batch features"]
+    half: Float[Tensor, "*#batch features"]
 
     @classmethod
     def of(

@@ -170,6 +170,18 @@ def test_rows_with_gaps_are_trained_on(tmp_path: Path, store: Path) -> None:
     assert math.isfinite(document.evaluation.log_likelihood.value)
 
 
+def test_a_linear_model_starts_from_rows_with_gaps(tmp_path: Path, store: Path) -> None:
+    source = tmp_path / "t.npy"
+    x = np.random.default_rng(0).normal(size=(60, 4)) + np.arange(4)
+    x[::3, 1] = np.nan
+    np.save(source, x)
+
+    result = train(str(source), "--hidden-sizes", "none", "--store", str(store), *SMALL[-2:])
+
+    assert result.exit_code == 0
+    assert FolderStore(store).read("t", 1).document.data.missing_cells == 20
+
+
 def test_an_unwritable_store_is_noticed_before_training(table: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
@@ -218,6 +230,25 @@ def test_choices_depend_on_rows_and_yield_to_flags() -> None:
     assert few.input_dropout == 0.15
     assert (many.epochs, many.batch_size, many.input_dropout) == (7, 256, 0.0)
     assert fit_options(few).keep == "best"
+
+
+@pytest.mark.parametrize(("missing_rate", "has_gaps"), [(None, True), (0.1, False)])
+def test_hidden_values_take_the_place_of_dropout(
+    missing_rate: float | None, has_gaps: bool
+) -> None:
+    config = TrainingConfig(source="iris", missing_rate=missing_rate)
+
+    completed = complete(config, rows=100, num_features=4, has_gaps=has_gaps)
+
+    assert completed.input_dropout == 0.0
+
+
+def test_no_dropout_is_chosen_over_the_one_asked_for() -> None:
+    config = TrainingConfig(source="iris", input_dropout=0.1)
+
+    completed = complete(config, rows=100, num_features=4, has_gaps=True)
+
+    assert completed.input_dropout == 0.1
 
 
 def test_a_linear_model_is_trained_on_whole_batches_without_noise() -> None:

@@ -1,0 +1,1 @@
+"""What the likelihoods and the imputation are worth on real data, as tables for the documents."""
