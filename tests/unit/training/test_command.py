@@ -170,6 +170,18 @@ def test_rows_with_gaps_are_trained_on(tmp_path: Path, store: Path) -> None:
     assert math.isfinite(document.evaluation.log_likelihood.value)
 
 
+def test_a_linear_model_starts_from_rows_with_gaps(tmp_path: Path, store: Path) -> None:
+    source = tmp_path / "t.npy"
+    x = np.random.default_rng(0).normal(size=(60, 4)) + np.arange(4)
+    x[::3, 1] = np.nan
+    np.save(source, x)
+
+    result = train(str(source), "--hidden-sizes", "none", "--store", str(store), *SMALL[-2:])
+
+    assert result.exit_code == 0
+    assert FolderStore(store).read("t", 1).document.data.missing_cells == 20
+
+
 def test_an_unwritable_store_is_noticed_before_training(table: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
