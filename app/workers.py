@@ -69,9 +69,9 @@ def supervise(workers: int, work: Callable[[Worker], None], *, patience_seconds:
     supervisor = _Supervisor(workers, work)
     # Waited for, not handled: nothing is interrupted, and none is missed.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    for number in range(workers):
-        supervisor.start(number)
     try:
+        for number in range(workers):
+            supervisor.start(number)
         while signal.sigwait(_SIGNALS) in {signal.SIGCHLD, signal.SIGALRM}:
             supervisor.replace_ended()
     finally:
