@@ -32,6 +32,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port, 0 for a free one; VAE_PORT, or else 8000.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that answer; VAE_WORKERS, or else 1.")
+    ] = None,
 ) -> None:
     """Serve the models of a folder over HTTP, until SIGTERM or Ctrl-C.
 
@@ -39,8 +42,12 @@ def serve(
     """
     # Whenever it comes: while torch is imported, or after uvicorn has drained and passed it on.
     signal.signal(signal.SIGTERM, _leave)
-    given = {"store": store, "host": host, "port": port}
+    given = {"store": store, "host": host, "port": port, "workers": workers}
     settings = _settings(**{name: value for name, value in given.items() if value is not None})
+
+    if settings.workers > 1:
+        # Nothing here needs numpy's threads, and a process that forks had better have none.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     # Torch takes seconds to import; a wrong argument should not.
     from app.server import StartError, run  # noqa: PLC0415

@@ -10,6 +10,7 @@ from app.catalog import Catalog
 from app.inference import Inference
 from app.loaded_model import LoadedModel
 from app.settings import Settings
+from app.workers import Worker
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Services:
     settings: Settings
     catalog: Catalog
     inference: Inference
+    worker: Worker
 
 
 def services_of(request: Request) -> Services:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from app.capacity import admit, admit_rows, most_samples
+from app.cores import share_of_cores
 from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.refusals import located
@@ -35,7 +36,8 @@ class Inference:
 
     def __init__(self, settings: Settings) -> None:
         # For the whole process: torch has no other way.
-        torch.set_num_threads(settings.threads_per_batch)
+        at_once = settings.workers * settings.compute_threads
+        torch.set_num_threads(settings.threads_per_batch or share_of_cores(at_once))
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.compute_threads, thread_name_prefix="compute")
         self._free = settings.compute_threads

@@ -34,6 +34,7 @@ from app.routes import (
 from app.routes.questions import QuestionRoute
 from app.routes.shortcut import Shortcut
 from app.settings import Settings
+from app.workers import ALONE, Worker
 from model_store.errors import VaeError
 from model_store.store import FolderStore
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
@@ -63,13 +64,18 @@ def app_from_environment() -> FastAPI:
     return create_app(Settings())
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """A service of the models in a store; nothing of it is global."""
+def create_app(settings: Settings, worker: Worker = ALONE) -> FastAPI:
+    """A service of the models in a store; nothing of it is global.
+
+    Args:
+        settings: All of them.
+        worker: Which of the processes behind one port this is.
+    """
     app = _App(
         title="VAE service",
         version=version("vae-service"),
         description=DESCRIPTION,
-        lifespan=partial(_running, settings),
+        lifespan=partial(_running, settings, worker),
         # The pages are our own: see routes/documentation.py.
         openapi_url=None,
         docs_url=None,
@@ -99,7 +105,7 @@ class _App(FastAPI):
 
 
 @asynccontextmanager
-async def _running(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+async def _running(settings: Settings, worker: Worker, app: FastAPI) -> AsyncIterator[None]:
     """Everything an app needs from its start to its end."""
     # What is imported stays for good. Looking through all of torch for garbage stops the world for
     # a tenth of a second, again and again.
@@ -107,9 +113,12 @@ async def _running(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     inference = Inference(settings)
     catalog = Catalog(FolderStore(settings.store), partial(_warm, settings, inference))
     questions = [route for router in QUESTIONS for route in router.routes]
-    app.state.services = Services(settings, catalog, inference)
+    app.state.services = Services(settings, catalog, inference, worker)
     app.state.documentation = Documentation(app, questions, catalog, inference)
     await catalog.open()
+    if worker.replaces_another:
+        # The service has been said to be ready; nobody shall notice that this process was not.
+        await catalog.ready.wait()
     yield
     await catalog.close()
     inference.close()

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import logging.config
+import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,8 +16,13 @@ from app.dependencies import Services
 from app.documentation import Documentation
 from app.main import create_app
 from app.settings import Settings
+from app.workers import ALONE, Worker, WorkerEndedError, supervise
 from model_store.errors import StorageError
 from model_store.store import FolderStore
+
+# What a worker has, beyond the time for its requests, to leave by itself.
+_END_SECONDS = 5
+_LOOK_SECONDS = 0.02
 
 
 class StartError(Exception):
@@ -29,7 +37,7 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
         announce: Is told, once the models are loaded, where the API page is and what to try.
 
     Raises:
-        StartError: the store cannot be read or the address cannot be had.
+        StartError: the store cannot be read, the address cannot be had, or a worker cannot start.
     """
     _configure_logging(settings)
     try:
@@ -37,7 +45,42 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     except StorageError as error:
         raise StartError(str(error)) from None
     listener = _listen(settings)
-    app = create_app(settings)
+    if settings.workers == 1:
+        _serve(settings, listener, announce, ALONE)
+        return
+    # What is imported is never garbage; looked through, each worker would get its own copy of it.
+    gc.freeze()
+    # Bound but not listening, this socket only keeps the port for those of the workers.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    work = partial(_work, settings, listener, announce)
+    try:
+        supervise(settings.workers, work, patience_seconds=settings.drain_seconds + _END_SECONDS)
+    except WorkerEndedError as error:
+        raise StartError(str(error)) from None
+
+
+def _work(
+    settings: Settings, holder: socket.socket, announce: Callable[[str], None], worker: Worker
+) -> None:
+    """Serves as one of several, on a socket of its own: the kernel shares out the connections.
+
+    With one socket for all, whichever process wakes first takes every connection that waits.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        own = socket.socket(holder.family)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        own.bind(holder.getsockname())
+        holder.close()
+        if not _serve(settings, own, announce, worker):
+            raise SystemExit(1)
+
+
+def _serve(
+    settings: Settings, listener: socket.socket, announce: Callable[[str], None], worker: Worker
+) -> bool:
+    """Serves until told to end; returns whether it ever began."""
+    app = create_app(settings, worker)
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -48,8 +91,10 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
         log_config=None,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
+    server = _Server(config, app, _address(settings, listener), announce)
     with contextlib.suppress(KeyboardInterrupt):
-        _Server(config, app, _address(settings, listener), announce).run(sockets=[listener])
+        server.run(sockets=[listener])
+    return server.started
 
 
 class _Server(uvicorn.Server):
@@ -66,11 +111,21 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._announcing = asyncio.create_task(self._announce_when_ready())
-
-    async def _announce_when_ready(self) -> None:
         services: Services = self._app.state.services
+        if services.worker.supervisor is not None:
+            # Readable when it has ended, whatever killed it: nobody would end this process.
+            end = partial(self.handle_exit, signal.SIGTERM, None)
+            asyncio.get_running_loop().add_reader(services.worker.supervisor, end)
+        self._announcing = asyncio.create_task(self._announce_when_ready(services))
+
+    async def _announce_when_ready(self, services: Services) -> None:
+        worker = services.worker
         await services.catalog.ready.wait()
+        worker.mark_loaded()
+        if worker.number or worker.replaces_another:
+            return
+        while not worker.all_loaded():
+            await asyncio.sleep(_LOOK_SECONDS)
         self._announce(f"API page: {self._address}/docs")
         documentation: Documentation = self._app.state.documentation
         self._announce(f"Try: {documentation.line_to_try(self._address)}")

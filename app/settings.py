@@ -18,13 +18,15 @@ class Settings(BaseSettings):
         store: Folder of the models.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        workers: Processes that answer; they share the memory of the weights.
         max_body_bytes: Largest request body.
         max_rows: Most rows in a request.
         max_samples: Largest `num_samples` (and `steps`).
         max_row_samples: Largest product of rows and samples, which is what the work costs.
         max_elements: Largest array of numbers held at once for one request: 64 M take 256 MiB.
-        compute_threads: Batches computed at the same time, each on a thread of its own.
-        threads_per_batch: Threads torch spreads one batch over.
+        compute_threads: Batches that a worker computes at the same time, each on its own thread.
+        threads_per_batch: Threads torch spreads one batch over; by default the share of the cores
+            that the process may use, up to four.
         max_batch_rows: Rows of waiting requests computed together.
         drain_seconds: How long requests in flight may take after SIGTERM.
         log_level: Least severe messages that are logged.
@@ -36,6 +38,7 @@ class Settings(BaseSettings):
     store: Path = Path("models")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
+    workers: Positive = 1
 
     max_body_bytes: Positive = 64 * 2**20
     max_rows: Positive = 100_000
@@ -46,7 +49,7 @@ class Settings(BaseSettings):
     # Two: a long question leaves a thread to the short ones. More would only take the interpreter
     # from each other, for what waits is answered as one batch.
     compute_threads: Positive = 2
-    threads_per_batch: Positive = 1
+    threads_per_batch: Positive | None = None
     # Enough to pay for the calls, and little enough to stay in a core's cache.
     max_batch_rows: Positive = 256
 

@@ -111,6 +111,7 @@ def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
         ("held out", f"{evaluation.rows:,} rows, {evaluation.num_samples:,} samples each"),
         ("elbo", f"{estimate_text(evaluation.elbo)} nats per row"),
         ("log-likelihood", f"{estimate_text(evaluation.log_likelihood)} nats per row"),
+        ("of which reliable", _share_text(evaluation.reliable_fraction)),
         ("reconstruction", f"{estimate_text(evaluation.reconstruction)} nats per row"),
         ("KL divergence", f"{estimate_text(evaluation.kl_divergence)} nats per row"),
         ("bits per dimension", f"{evaluation.bits_per_dim:.3f}"),
@@ -130,6 +131,10 @@ def _prior_text(model: ModelSchema) -> str:
 def _features_text(model: ModelSchema) -> str:
     kinds = Counter(feature.kind for feature in model.features)
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+
+
+def _share_text(share: float | None) -> str:
+    return "not recorded" if share is None else f"{share:.0%} of the rows"
 
 
 def _encoder_text(model: ModelSchema) -> str:

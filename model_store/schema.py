@@ -242,7 +242,10 @@ class Estimate(Frozen):
 
 
 class Evaluation(Frozen):
-    """Held-out numbers of the published model, at KL weight 1 and in data units."""
+    """Held-out numbers of the published model, at KL weight 1 and in data units.
+
+    `reliable_fraction` is the share of the rows whose log-likelihood and its error can be trusted.
+    """
 
     rows: int = Field(ge=1)
     num_samples: int = Field(ge=1)
@@ -254,6 +257,7 @@ class Evaluation(Frozen):
     active_units: int = Field(ge=0)
     kl_per_latent: tuple[float, ...] = Field(fail_fast=True)
     features_at_floor: tuple[str, ...] = Field(default=(), fail_fast=True)
+    reliable_fraction: float | None = Field(default=None, ge=0, le=1)
 
 
 class DataSummary(Frozen):

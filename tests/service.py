@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
+from app.workers import ALONE, Worker
 
 JSON = {"Content-Type": "application/json"}
 
@@ -58,9 +59,11 @@ def places(problem: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def serving(store: Path, *, ready: bool = True, **settings: int) -> Iterator[Service]:
+def serving(
+    store: Path, *, ready: bool = True, worker: Worker = ALONE, **settings: int
+) -> Iterator[Service]:
     """An app of the store, its models loaded unless told otherwise."""
-    app = create_app(Settings(store=store, **settings))
+    app = create_app(Settings(store=store, **settings), worker)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     with (
         start_blocking_portal() as portal,

@@ -61,6 +61,8 @@ class Display:
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_row("held-out elbo", _with_error(evaluation.elbo))
         table.add_row("held-out log-likelihood", _with_error(evaluation.log_likelihood))
+        if evaluation.reliable_fraction is not None:
+            table.add_row("of which reliable", f"{evaluation.reliable_fraction:.0%} of the rows")
         table.add_row("bits per dimension", f"{evaluation.bits_per_dim:.3f}")
         active = f"{evaluation.active_units} of {document.model.latent_dim}"
         table.add_row("active units", active)

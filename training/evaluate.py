@@ -43,6 +43,7 @@ def evaluate(vae: VAE, x: Tensor, feature_names: Sequence[str]) -> Evaluation:
         active_units=_active_units(vae, x),
         kl_per_latent=tuple(per_latent.mean(dim=0).tolist()),
         features_at_floor=_features_at_floor(vae, x, feature_names),
+        reliable_fraction=float(likelihood.reliable.double().mean()),
     )
 
 

@@ -1,8 +1,9 @@
 """Whether the server lives, and whether it is ready."""
 
 from fastapi import APIRouter
+from starlette.requests import Request
 
-from app.dependencies import CatalogDep
+from app.dependencies import services_of
 from app.errors import NotReadyError
 from app.schemas.health import Alive, Ready
 from app.schemas.problem import documented
@@ -18,11 +19,13 @@ async def livez() -> Alive:
 
 
 @router.get("/readyz", responses=documented(503))
-async def readyz(catalog: CatalogDep) -> Ready:
+async def readyz(request: Request) -> Ready:
     """Whether what every name and alias stands for is loaded and warm; send no requests before.
 
-    A model that cannot be loaded does not hold up the others: see `GET /v1/models`.
+    It is ready when all of its processes are, so that their answers agree. A model that cannot be
+    loaded does not hold up the others: see `GET /v1/models`.
     """
-    if not catalog.ready.is_set():
+    services = services_of(request)
+    if not (services.catalog.ready.is_set() and services.worker.all_loaded()):
         raise NotReadyError("The models are still being loaded.")
-    return Ready(models=[version_of(model) for model in catalog.loaded()])
+    return Ready(models=[version_of(model) for model in services.catalog.loaded()])

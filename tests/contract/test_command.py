@@ -1,53 +1,19 @@
 """`vae-serve` as a process: what it says, what it answers, and how it ends."""
 
 import json
-import os
 import re
 import shlex
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.builders import small_store
-
-BIN = Path(sys.executable).parent
-START_SECONDS = 60
-
-
-@contextmanager
-def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [str(BIN / command[0]), *command[1:]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    ) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-def finished(*arguments: str, **environment: str) -> tuple[int, str]:
-    with process("vae-serve", *arguments, **environment) as running:
-        _, errors = running.communicate(timeout=START_SECONDS)
-        return running.returncode, errors
-
-
-def announced(running: subprocess.Popen[str]) -> tuple[str, str]:
-    """The address of the API page and the line to try."""
-    assert running.stdout
-    page, line = running.stdout.readline(), running.stdout.readline()
-    return page.removeprefix("API page: ").strip(), line.removeprefix("Try: ").strip()
+from tests.commands import START_SECONDS, announced, finished, process, request
 
 
 def test_the_line_it_prints_works(tmp_path: Path) -> None:
@@ -135,10 +101,11 @@ def test_a_store_that_is_a_file_is_one_sentence_and_exit_1(tmp_path: Path) -> No
     assert re.fullmatch(r"vae-serve: [^\n]+\.\n", errors)
 
 
-def test_an_address_in_use_is_one_sentence_and_exit_1(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_address_in_use_is_one_sentence_and_exit_1(tmp_path: Path, workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        code, errors = finished("--store", str(tmp_path), "--port", port)
+        code, errors = finished("--store", str(tmp_path), "--port", port, VAE_WORKERS=workers)
 
     assert code == 1
     assert errors == f"vae-serve: Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
@@ -148,6 +115,7 @@ def test_an_address_in_use_is_one_sentence_and_exit_1(tmp_path: Path) -> None:
     ("arguments", "environment", "name"),
     [
         (["--port", "70000"], {}, "--port"),
+        (["--workers", "0"], {}, "--workers"),
         ([], {"VAE_MAX_ROWS": "many"}, "VAE_MAX_ROWS"),
         ([], {"VAE_MAX_ROWS": "0"}, "VAE_MAX_ROWS"),
     ],
@@ -180,8 +148,3 @@ def catches_sigterm(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)  # type: ignore[index]
     return bool(caught >> (signal.SIGTERM - 1) & 1)
-
-
-def request(path: str, body: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    return f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

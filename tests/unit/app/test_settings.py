@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from app.settings import Settings
 
-UNITS = ("bytes", "rows", "samples", "elements", "threads", "seconds", "batch")
+UNITS = ("bytes", "rows", "samples", "elements", "threads", "seconds", "batch", "workers")
 
 
 def test_every_setting_can_be_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """`vae-train` as its user meets it: what it prints, what it publishes, how it fails."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -155,31 +154,6 @@ def test_without_the_training_libraries_one_sentence_says_what_to_install(librar
         "vae-train: The training libraries are not installed; "
         "pip install 'vae-service[train]' is needed.\n"
     )
-
-
-def test_rows_with_gaps_are_trained_on(tmp_path: Path, store: Path) -> None:
-    source = tmp_path / "t.csv"
-    source.write_text("a,b,c\n" + "1.5,2,x\n,1,y\n2.5,,\n" * 20)
-
-    result = train(str(source), "--store", str(store), *SMALL)
-
-    assert result.exit_code == 0
-    document = FolderStore(store).read("t", 1).document
-    assert document.model.encoder_sees_mask
-    assert document.training["missing_rate"] == 0.2
-    assert math.isfinite(document.evaluation.log_likelihood.value)
-
-
-def test_a_linear_model_starts_from_rows_with_gaps(tmp_path: Path, store: Path) -> None:
-    source = tmp_path / "t.npy"
-    x = np.random.default_rng(0).normal(size=(60, 4)) + np.arange(4)
-    x[::3, 1] = np.nan
-    np.save(source, x)
-
-    result = train(str(source), "--hidden-sizes", "none", "--store", str(store), *SMALL[-2:])
-
-    assert result.exit_code == 0
-    assert FolderStore(store).read("t", 1).document.data.missing_cells == 20
 
 
 def test_an_unwritable_store_is_noticed_before_training(table: Path, tmp_path: Path) -> None:
