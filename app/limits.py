@@ -6,10 +6,10 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.asgi import header
 from app.errors import TooManyBytesError, problem_response
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._:/+=@-]")
@@ -35,12 +35,11 @@ class RequestLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request_id = _id_of(headers)
+        request_id = _id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         sending = _Sending(send, request_id)
         try:
-            self._refuse_declared(headers)
+            self._refuse_declared(scope)
             await self.app(scope, _Receiving(receive, self.max_body_bytes), sending)
         except Exception as error:
             # The last resort: a problem and a line in the log, never silence.
@@ -48,8 +47,8 @@ class RequestLimits:
                 raise
             await problem_response(Request(scope), error)(scope, receive, sending)
 
-    def _refuse_declared(self, headers: Headers) -> None:
-        declared = headers.get("content-length", "")
+    def _refuse_declared(self, scope: Scope) -> None:
+        declared = header(scope, b"content-length")
         if declared.isdecimal() and int(declared) > self.max_body_bytes:
             raise _too_many(f"{int(declared):,}", self.max_body_bytes)
 
@@ -91,8 +90,8 @@ class _Sending:
         await self._send(message)
 
 
-def _id_of(headers: Headers) -> str:
-    sent = _NOT_IN_AN_ID.sub("", headers.get("x-request-id", "")[:_LONGEST_ID])
+def _id_of(scope: Scope) -> str:
+    sent = _NOT_IN_AN_ID.sub("", header(scope, b"x-request-id")[:_LONGEST_ID])
     return sent or f"{random.getrandbits(128):032x}"
 
 

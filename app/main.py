@@ -9,6 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from app.catalog import Catalog
 from app.dependencies import Services
@@ -30,6 +31,8 @@ from app.routes import (
     reconstruct,
     sample,
 )
+from app.routes.questions import QuestionRoute
+from app.routes.shortcut import Shortcut
 from app.settings import Settings
 from app.workers import ALONE, Worker
 from model_store.errors import VaeError
@@ -68,7 +71,7 @@ def create_app(settings: Settings, worker: Worker = ALONE) -> FastAPI:
         settings: All of them.
         worker: Which of the processes behind one port this is.
     """
-    app = FastAPI(
+    app = _App(
         title="VAE service",
         version=version("vae-service"),
         description=DESCRIPTION,
@@ -80,6 +83,7 @@ def create_app(settings: Settings, worker: Worker = ALONE) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
+    app.state.settings = settings
     for handled in (VaeError, HTTPException, RequestValidationError):
         app.add_exception_handler(handled, problem_response)
     for router in (*QUESTIONS, models.router, health.router, documentation.router):
@@ -87,6 +91,17 @@ def create_app(settings: Settings, worker: Worker = ALONE) -> FastAPI:
         app.router.routes.extend(router.routes)
     app.mount(documentation.ASSETS_PATH, documentation.assets())
     return app
+
+
+class _App(FastAPI):
+    """FastAPI, with a shorter way to the questions."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Limits around both ways."""
+        settings: Settings = self.state.settings
+        surround = partial(RequestLimits, max_body_bytes=settings.max_body_bytes)
+        routes = [route for route in self.routes if isinstance(route, QuestionRoute)]
+        return Shortcut(super().build_middleware_stack(), routes, surround)
 
 
 @asynccontextmanager

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope
 
+from app.asgi import Headers, header, joined_header, read_body
 from app.errors import MediaTypeError, NotAcceptableError, Refusal, RefusedBodyError
 from app.inference import Inference
 from app.loaded_model import LoadedModel
@@ -39,16 +40,17 @@ class Sent:
     query: Sequence[tuple[str, str]] = ()
 
     @classmethod
-    async def of(cls, request: Request) -> "Sent":
+    async def of(cls, scope: Scope, receive: Receive) -> "Sent":
         """The body of a request.
 
         Raises:
             MediaTypeError: it is compressed.
         """
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
+        if header(scope, b"content-encoding").lower() not in {"", "identity"}:
             raise MediaTypeError("The body is compressed; this route takes it as it is.")
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return cls(await request.body(), media_type, request.query_params.multi_items())
+        media_type = header(scope, b"content-type").partition(";")[0].strip().lower()
+        query = QueryParams(scope["query_string"]).multi_items() if scope["query_string"] else ()
+        return cls(await read_body(receive), media_type, query)
 
 
 async def read(
@@ -70,7 +72,7 @@ async def read(
         raise RefusedBodyError(*_refusals(error, question)) from None
 
 
-def answer_type(request: Request, model: LoadedModel, reply: type[Reply]) -> str:
+def answer_type(scope: Scope, model: LoadedModel, reply: type[Reply]) -> str:
     """The media type to answer in, if the answer is of this class.
 
     Raises:
@@ -81,14 +83,16 @@ def answer_type(request: Request, model: LoadedModel, reply: type[Reply]) -> str
         offered.append(csv.MEDIA_TYPE)
     if issubclass(reply, PictureReply) and pictures.are_images(model.event_shape):
         offered.append(png.MEDIA_TYPE)
-    media_type = negotiation.accepted(", ".join(request.headers.getlist("accept")), offered)
+    media_type = negotiation.accepted(joined_header(scope, b"accept"), offered)
     if media_type is None:
         raise NotAcceptableError(f"This model answers in {', '.join(offered)} here; needed one.")
     return media_type
 
 
-async def write(reply: Reply, media_type: str, model: LoadedModel, most_numbers: int) -> Response:
-    """The answer in a media type, a picture of no more numbers than given.
+async def write(
+    reply: Reply, media_type: str, model: LoadedModel, most_numbers: int
+) -> tuple[bytes, Headers]:
+    """The answer in a media type and headers of its own, a picture of no more numbers than given.
 
     Raises:
         OutOfRangeError: a number of it is not finite.
@@ -96,20 +100,18 @@ async def write(reply: Reply, media_type: str, model: LoadedModel, most_numbers:
         TooManySamplesError: it is too wide for a table, or too large for a picture.
     """
     if media_type == safetensors.MEDIA_TYPE:
-        return Response(safetensors.encode(reply), media_type=media_type)
+        return safetensors.encode(reply), ()
     if media_type == csv.MEDIA_TYPE:
-        content = await asyncio.to_thread(tables.encode, reply, model.columns)
-        return _response_of(content, media_type, model)
+        return await asyncio.to_thread(tables.encode, reply, model.columns), _named(model)
     if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
         content = await asyncio.to_thread(pictures.encode, reply, model, most_numbers)
-        return _response_of(content, media_type, model)
-    return Response(json.encode(reply), media_type=media_type)
+        return content, _named(model)
+    return json.encode(reply), ()
 
 
-def _response_of(content: bytes, media_type: str, model: LoadedModel) -> Response:
-    """A table or a picture; neither has a place for what is said of all its rows."""
-    answered = {"X-Model": f"{model.name}@{model.version}"}
-    return Response(content, headers=answered, media_type=media_type)
+def _named(model: LoadedModel) -> Headers:
+    """What tables and pictures say of their model; neither has a place for it."""
+    return [(b"x-model", f"{model.name}@{model.version}".encode())]
 
 
 def _fields_of(

@@ -11,16 +11,19 @@ from typing import Any, get_type_hints
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from app.dependencies import services_of
+from app.asgi import respond
+from app.dependencies import Services
 from app.inference import Inference
 from app.loaded_model import LoadedModel
 from app.routes import media
 from app.routes.media import Sent
 from app.schemas.problem import documented
 from app.schemas.tensors import Question, Reply
+
+# Of the paths of all questions.
+PREFIX = "/v1/models/{model}"
 
 _PARAMETERS = ("body", "model", "inference")
 
@@ -36,13 +39,12 @@ class QuestionRoute(APIRoute):
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, in the place of FastAPI's own handling."""
-        request = Request(scope, receive)
-        services = services_of(request)
+        services: Services = scope["app"].state.services
         model = await services.catalog.get(scope["path_params"]["model"])
-        wanted = media.answer_type(request, model, self.reply)
-        reply = await self.answer(await Sent.of(request), model, services.inference)
-        response = await media.write(reply, wanted, model, services.settings.max_elements)
-        await response(scope, receive, send)
+        wanted = media.answer_type(scope, model, self.reply)
+        reply = await self.answer(await Sent.of(scope, receive), model, services.inference)
+        content, headers = await media.write(reply, wanted, model, services.settings.max_elements)
+        await respond(send, content, wanted, headers)
 
     @cached_property
     def question(self) -> type[Question]:
@@ -70,7 +72,7 @@ class QuestionRoute(APIRoute):
 def question_router() -> APIRouter:
     """A router for questions to the model of the path."""
     return APIRouter(
-        prefix="/v1/models/{model}",
+        prefix=PREFIX,
         route_class=QuestionRoute,
         tags=["questions"],
         responses=documented(400, 404, 406, 413, 415, 422, 500, 503),
