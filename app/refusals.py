@@ -18,9 +18,10 @@ def located(error: InputError, model: LoadedModel, arrays: Mapping[str, Tensor])
         arrays: What it was asked about, by the names of their fields.
     """
     if isinstance(error, SupportError):
-        feature = model.features[error.feature].name
+        feature = model.features[error.feature]
         place = f"{_field_of(error, arrays)}[{error.row}]"
-        message = f"{place}: feature {feature!r} is {error.value:g}; needed {error.needed}."
+        came = f"feature {feature.name!r} ({feature.kind}) is {error.value:g}"
+        message = f"{place}: {came}; needed {error.needed}."
         return RefusedBodyError(Refusal(place, message))
     if isinstance(error, OutOfRangeError) and arrays:
         return RefusedBodyError(*(Refusal(f"{name}[{error.row}]", str(error)) for name in arrays))

@@ -58,7 +58,7 @@ class OutOfRangeError(InputError):
     """
 
     def __init__(self, *, row: int, quantity: str) -> None:
-        super().__init__(f"Row {row} lies so far from the data that its {quantity} is not finite.")
+        super().__init__(f"Row {row} lies so far from the data that it has no finite {quantity}.")
         self.row = row
         self.quantity = quantity
 

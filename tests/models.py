@@ -75,7 +75,10 @@ def features(count: int, kind: str = "") -> tuple[schema.Feature, ...]:
     transforms = TRANSFORMS.get(kind, {})
     return tuple(
         schema.Feature(
-            name=f"x[{i}]", kind="real", likelihood="gaussian", transform=transforms.get(i, "none")
+            name=f"x[{i}]",
+            kind="binary" if kind == "bernoulli" else "real",
+            likelihood="gaussian",
+            transform=transforms.get(i, "none"),
         )
         for i in range(count)
     )

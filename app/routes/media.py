@@ -137,7 +137,9 @@ def _fields_of(
 
 def _refusals(error: ValidationError, question: type[Question]) -> list[Refusal]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [_refusal(str(each["loc"][0]), each["type"], each["msg"], question) for each in found]
+    # A field that may be of two types is refused twice, as either of them; the first will do.
+    fields = {str(each["loc"][0]): each for each in reversed(found)}
+    return [_refusal(n, e["type"], e["msg"], question) for n, e in reversed(fields.items())]
 
 
 def _refusal(name: str, kind: str, message: str, question: type[Question]) -> Refusal:

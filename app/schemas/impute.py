@@ -67,7 +67,7 @@ class ImputeReply(Reply):
         description="How many equal weights the importance weights are worth, 1 ... num_samples."
     )
     pareto_k: PerRowOrNull = Field(
-        description="Tail index of the importance weights; null where all are equal or too few."
+        description="Tail index of the importance weights; null where all are equal or do not tell."
     )
     reliable: FlagPerRow = Field(
         description="Whether the numbers of this row can be trusted: pareto_k is at most 0.7, or "

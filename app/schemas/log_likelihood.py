@@ -115,7 +115,7 @@ class LogLikelihoodReply(Reply):
     pareto_k: PerRowOrNull = Field(
         description="Tail index of the importance weights: above 0.5 their variance is infinite, "
         "above 1 their mean. Null where all weights are equal (the posterior is exact, and "
-        "`reliable` true) or too few to tell (20 samples or fewer)."
+        "`reliable` true) or do not tell (20 samples or fewer, or beyond 1.7e6 nats)."
     )
     reliable: FlagPerRow = Field(
         description="Whether the log-likelihood and its standard error can be trusted: pareto_k is "

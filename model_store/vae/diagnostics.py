@@ -15,6 +15,10 @@ RELIABLE_K = 0.7
 # equal ones, and as much as an answer may be wrong by.
 EQUAL_WITHIN = 1e-3
 
+# Laws are evaluated in float32, which rounds a log weight of this size by a tenth of a nat. Beyond
+# it weights differ, or do not, by rounding alone.
+LARGEST_LOG_WEIGHT = 0.1 * 2**24
+
 _LEAST_TAIL = 5
 # The prior of Zhang & Stephens on the scale; that of Vehtari et al. on k: ten more draws at 0.5.
 _PRIOR_SCALE, _PRIOR_DRAWS, _PRIOR_K = 3, 10, 0.5
@@ -24,7 +28,9 @@ _CHUNK_ELEMENTS = 2**20
 
 def effective_sample_size(log_weights: Float[Tensor, "k *rows"]) -> Float[Tensor, "*rows"]:
     """Kish's (sum w)^2 / sum w^2, between 1 and k; k when all weights are equal."""
-    return torch.exp(2 * log_weights.logsumexp(dim=0) - (2 * log_weights).logsumexp(dim=0))
+    # Weights relative to their largest: beside a log weight of 1e16, log k is rounded away.
+    weights = torch.exp(log_weights - log_weights.amax(dim=0))
+    return weights.sum(dim=0).square() / weights.square().sum(dim=0)
 
 
 def reliable(pareto_k: Float[Tensor, "*rows"]) -> Bool[Tensor, "*rows"]:
@@ -44,7 +50,8 @@ def pareto_k(log_weights: Float[Tensor, "k *rows"]) -> Float[Tensor, "*rows"]:
     infinite, from 1 on their mean.
 
     -inf where the largest weights are equal: the limit of bounded ones, as when q is the exact
-    posterior. NaN where fewer than five draws make up the tail, that is with 20 draws or fewer.
+    posterior. NaN where fewer than five draws make up the tail, that is with 20 draws or fewer, and
+    where log weights are so large that float32 tells no two of them apart.
     """
     table = log_weights.reshape(log_weights.shape[0], -1)
     count = tail_length(table.shape[0])
@@ -52,7 +59,9 @@ def pareto_k(log_weights: Float[Tensor, "k *rows"]) -> Float[Tensor, "*rows"]:
     largest = table.topk(count + 1 if defined else table.shape[0], dim=0).values
     fitted = _tail_index(largest) if defined else torch.full_like(largest[0], math.nan)
     equal = largest[0] - largest[-1] <= (EQUAL_WITHIN if table.shape[0] > 1 else -math.inf)
-    return fitted.masked_fill(equal, -math.inf).reshape(log_weights.shape[1:])
+    fitted = fitted.masked_fill(equal, -math.inf)
+    fitted = fitted.masked_fill(largest[0].abs() > LARGEST_LOG_WEIGHT, math.nan)
+    return fitted.reshape(log_weights.shape[1:])
 
 
 def tail_length(num_samples: int) -> int:

@@ -93,13 +93,10 @@ class VAE(nn.Module):
         Their log_prob is that of an interval where a feature is continuous. A discrete feature,
         whose value has a probability already, is left as it is.
         """
-        flat, half = x.flatten(1).double(), resolution.double() / 2
-        # Where a logarithm ends there is nothing below; what a gap becomes is never looked at.
-        low, high = (
-            self.transform.exact(end).nan_to_num(-math.inf, math.inf, -math.inf).to(self.device)
-            for end in (flat - half, flat + half)
-        )
-        return replace(rows, log_abs_det=torch.zeros_like(rows.log_abs_det), ends=(low, high))
+        half = (resolution.double() / 2).expand(self.num_features)
+        low, high = self.transform.interval(x.flatten(1), half)
+        ends = (low.to(self.device), high.to(self.device))
+        return replace(rows, log_abs_det=torch.zeros_like(rows.log_abs_det), ends=ends)
 
     def is_probability(self, rows: Rows) -> bool:
         """Whether p of such rows is a probability, which is never above 1."""

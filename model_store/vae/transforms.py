@@ -1,5 +1,6 @@
 """Data units to model units, with log|det J|, so that densities are in the user's units."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -58,6 +59,25 @@ class Transform(nn.Module):
             values = values.clone()
             values[..., self.log_columns] = self._logarithms(values)
         return (values - self.shift) / self.scale
+
+    def interval(
+        self, x: Float[Tensor, "rows features"], half: Float[Tensor, " features"]
+    ) -> tuple[Float[Tensor, "rows features"], Float[Tensor, "rows features"]]:
+        """The ends of x - half ... x + half in model units, float64; infinite where there are none.
+
+        Each is y and a distance from it, which keeps its digits where those of x + half have none
+        left: of a timestamp in seconds they end at 2e-7.
+        """
+        y, below, above = self.exact(x), -half / self.scale, half / self.scale
+        if self.log_columns:
+            columns = self.log_columns
+            relative = half[columns] / (x.double() + self.offsets)[..., columns]
+            below, above = below.repeat(len(x), 1), above.repeat(len(x), 1)
+            below[:, columns] = (-relative).log1p() / self.scale[columns]
+            above[:, columns] = relative.log1p() / self.scale[columns]
+        # Where a logarithm ends there is nothing below; what a gap becomes is never looked at.
+        low, high = ((y + end).nan_to_num(-math.inf, math.inf, -math.inf) for end in (below, above))
+        return low, high
 
     def inverse(self, y: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
         """Data units, float64."""

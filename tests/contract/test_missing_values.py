@@ -82,4 +82,4 @@ def test_a_value_outside_its_support_is_found_beside_a_gap(service: Service) -> 
     problem = refused(service.post("/v1/models/bernoulli/elbo", body), 422)
 
     assert places(problem) == ["inputs[0]"]
-    assert problem["detail"] == "inputs[0]: feature 'x[4]' is 0.5; needed 0 or 1."
+    assert problem["detail"] == "inputs[0]: feature 'x[4]' (binary) is 0.5; needed 0 or 1."

@@ -36,7 +36,7 @@ def test_a_value_outside_its_support_is_told_by_record_and_name(service: Service
     problem = refused(service.post("/v1/models/table/elbo", body), 422)
 
     assert places(problem) == ["records[1]"]
-    assert problem["detail"] == "records[1]: feature 'member' is 0.5; needed 0 or 1."
+    assert problem["detail"] == "records[1]: feature 'member' (binary) is 0.5; needed 0 or 1."
 
 
 def test_an_unknown_category_is_told_by_record_and_name(service: Service) -> None:

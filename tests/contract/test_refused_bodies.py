@@ -189,7 +189,7 @@ def test_a_value_outside_its_support_is_told_with_row_and_feature(service: Servi
 
     problem = refused(service.post("/v1/models/bernoulli/elbo", {"inputs": rows}), 422)
 
-    assert problem["detail"] == "inputs[1]: feature 'x[4]' is 0.5; needed 0 or 1."
+    assert problem["detail"] == "inputs[1]: feature 'x[4]' (binary) is 0.5; needed 0 or 1."
     assert places(problem) == ["inputs[1]"]
 
 

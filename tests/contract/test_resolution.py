@@ -82,4 +82,4 @@ def test_a_resolution_of_another_kind_is_refused(service: Service, resolution: o
 
     problem = refused(service.post("/v1/models/linear/log-likelihood", body), 422)
 
-    assert set(places(problem)) == {"resolution"}
+    assert places(problem) == ["resolution"]

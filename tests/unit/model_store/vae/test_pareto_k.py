@@ -7,7 +7,7 @@ import torch
 from arviz_stats.base import array_stats
 from torch import Tensor
 
-from model_store.vae.diagnostics import pareto_k, reliable, tail_length
+from model_store.vae.diagnostics import effective_sample_size, pareto_k, reliable, tail_length
 
 # q = N(0, s^2) for a posterior N(0, 1) has k = 1 - s^2.
 NARROW = [0.5, 0.7, 0.9]
@@ -113,3 +113,16 @@ def test_a_row_alone_is_the_row_among_many() -> None:
 def test_rows_keep_their_axes() -> None:
     assert pareto_k(normal(30, 2, 3)).shape == (2, 3)
     assert pareto_k(normal(30)).shape == ()
+
+
+def test_weights_that_rounding_makes_equal_are_not_called_exact() -> None:
+    log_weights = torch.full((256, 1), -1e16, dtype=torch.float64)
+
+    assert not reliable(pareto_k(log_weights))
+
+
+@pytest.mark.parametrize("log_weight", [0.0, -1e4, -1e16, 1e30])
+def test_equal_weights_of_any_size_all_count(log_weight: float) -> None:
+    log_weights = torch.full((256, 1), log_weight, dtype=torch.float64)
+
+    assert float(effective_sample_size(log_weights)) == 256

@@ -96,3 +96,15 @@ def test_the_edges_of_an_interval_are_taken_exactly(low: float, width: float) ->
 
     assert vae.transform(edges)[:, 0].tolist() == [0.0, 1.0]
     assert vae.in_support(edges).all()
+
+
+@pytest.mark.parametrize("log_columns", [[], [0]])
+def test_an_interval_far_narrower_than_its_value_keeps_its_width(log_columns: list[int]) -> None:
+    transform = Transform(torch.zeros(1), torch.ones(1), log_columns=log_columns)
+    transform.shift.copy_(transform.exact(torch.tensor([[1.7e9]], dtype=torch.float64))[0])
+    x = torch.tensor([[1.7e9]], dtype=torch.float64)
+
+    low, high = transform.interval(x, torch.tensor([5e-8], dtype=torch.float64))
+
+    slope = transform.log_abs_det(x).exp()
+    torch.testing.assert_close(high - low, (1e-7 * slope).expand(1, 1))
