@@ -47,7 +47,7 @@ def admit(
     Raises:
         TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
     """
-    samples = max(1, *(int(options.get(name, 1)) for name in _SAMPLES))
+    samples = samples_in(options)
     admit_rows(settings, model, rows)
     if samples > settings.max_samples:
         raise TooManySamplesError(
@@ -71,6 +71,11 @@ def admit(
             f"{rows:,} rows with {kept:,} numbers in the samples of each are more than "
             f"the {settings.max_elements:,} numbers that this server holds at once."
         )
+
+
+def samples_in(options: Options) -> int:
+    """How many samples, or steps, are asked for of each row."""
+    return max(1, *[int(options.get(name, 1)) for name in _SAMPLES])
 
 
 def most_samples(settings: Settings, model: LoadedModel, *, refine: int = 0) -> int:

@@ -7,16 +7,16 @@ model as one batch. Noise does not depend on a row's place, so batching cannot c
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from app.capacity import admit, admit_rows, most_samples
+from app.capacity import admit, admit_rows, most_samples, samples_in
 from app.cores import share_of_cores
 from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
@@ -25,6 +25,8 @@ from app.settings import Settings
 from model_store.errors import InputError
 
 Answer = TypeVar("Answer")
+
+_BRIEF_ROW_SAMPLES = 1024
 
 
 class Inference:
@@ -41,7 +43,11 @@ class Inference:
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.compute_threads, thread_name_prefix="compute")
         self._free = settings.compute_threads
-        self._waiting: deque[_Job] = deque()
+        self._starting = False
+        self._waiting: dict[_Question, deque[_Job]] = {}
+        # What asks the same as a brief batch waits for its end: one large batch takes less than
+        # two small ones that take the interpreter from each other.
+        self._brief: set[_Question] = set()
 
     def most_samples(self, model: LoadedModel, *, refine: int = 0) -> int:
         """Most samples that a request of one row can ask for, with so many steps of refinement."""
@@ -79,9 +85,12 @@ class Inference:
         admit(self._settings, question, model, options, rows=rows)
         answer = asyncio.get_running_loop().create_future()
         ask = _Question(question, model, tuple(arrays), tuple(options.items()))
-        self._waiting.append(_Job(ask, tuple(arrays.values()), rows, answer))
-        # Not now but once the loop has read what else has arrived.
-        asyncio.get_running_loop().call_soon(self._start)
+        job = _Job(ask, tuple(arrays.values()), rows, answer)
+        self._waiting.setdefault(ask, deque()).append(job)
+        if not self._starting:
+            # Not now but once the loop has read what else has arrived.
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._start)
         found: Answer = await answer
         return found
 
@@ -90,27 +99,33 @@ class Inference:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
-        while self._free and self._waiting:
-            batch = self._next_batch()
+        self._starting = False
+        while self._free and (batch := self._next_batch()):
             self._free -= 1
+            if _is_brief(batch):
+                self._brief.add(batch[0].question)
             work = asyncio.get_running_loop().run_in_executor(self._threads, _answers, batch)
             work.add_done_callback(partial(self._finish, batch))
 
     def _next_batch(self) -> "list[_Job]":
-        first = self._waiting.popleft()
-        batch, rows, others = [first], first.rows, deque[_Job]()
-        for job in self._waiting:
-            fits = rows + job.rows <= self._settings.max_batch_rows
-            if fits and job.arrays and job.question == first.question:
-                batch.append(job)
-                rows += job.rows
-            else:
-                others.append(job)
-        self._waiting = others
+        """What the question that waits longest is asked about; nothing if all had better wait."""
+        question = next((q for q in self._waiting if q not in self._brief), None)
+        if question is None:
+            return []
+        # What is left over queues up behind the other questions.
+        queue = self._waiting.pop(question)
+        batch = [queue.popleft()]
+        rows = batch[0].rows
+        while queue and question.fields and rows + queue[0].rows <= self._settings.max_batch_rows:
+            batch.append(queue.popleft())
+            rows += batch[-1].rows
+        if queue:
+            self._waiting[question] = queue
         return batch
 
     def _finish(self, batch: "list[_Job]", work: "asyncio.Future[list[Any]]") -> None:
         self._free += 1
+        self._brief.discard(batch[0].question)
         failure = work.exception()
         answers = [failure] * len(batch) if failure else work.result()
         for job, answer in zip(batch, answers, strict=True):
@@ -146,6 +161,12 @@ class _Job:
     answer: "asyncio.Future[Any]"
 
 
+def _is_brief(batch: list[_Job]) -> bool:
+    """Whether it takes milliseconds."""
+    rows = sum(job.rows for job in batch)
+    return rows * samples_in(dict(batch[0].question.options)) <= _BRIEF_ROW_SAMPLES
+
+
 def _rows_in(arrays: Mapping[str, Tensor]) -> int:
     """The number of rows, the same in every tensor; a request without any counts as one."""
     counts = {name: len(rows) for name, rows in arrays.items()}
@@ -169,8 +190,7 @@ def _answers(batch: list[_Job]) -> list[Any]:
     except InputError:
         # One bad row must not fail its neighbours.
         return [_answer(job) for job in batch]
-    stops = torch.tensor([job.rows for job in batch]).cumsum(0).tolist()
-    return [_part(together, stop - job.rows, stop) for job, stop in zip(batch, stops, strict=True)]
+    return _parts(together, [job.rows for job in batch])
 
 
 def _answer(job: _Job) -> Any:  # noqa: ANN401 - any function's answer
@@ -181,13 +201,23 @@ def _answer(job: _Job) -> Any:  # noqa: ANN401 - any function's answer
         return located(error, job.question.model, arrays)
 
 
-def _part(answer: Any, start: int, stop: int) -> Any:  # noqa: ANN401 - any function's answer
-    """The same answer for some of the rows."""
+def _parts(answer: Any, counts: list[int]) -> list[Any]:  # noqa: ANN401 - any function's answer
+    """The same answer for the first so many of the rows, for the next so many, and so on."""
     if isinstance(answer, Tensor):
-        return answer[start:stop]
+        return list(answer.split(counts))
     if isinstance(answer, dict):
-        return {name: _part(value, start, stop) for name, value in answer.items()}
+        columns = [_parts(value, counts) for value in answer.values()]
+        return [dict(zip(answer, each, strict=True)) for each in _transposed(columns, counts)]
     if is_dataclass(answer) and not isinstance(answer, type):
-        parts = {f.name: _part(getattr(answer, f.name), start, stop) for f in fields(answer)}
-        return replace(answer, **parts)
-    return answer
+        columns = [_parts(getattr(answer, f.name), counts) for f in fields(answer)]
+        names = [f.name for f in fields(answer)]
+        kind = type(answer)
+        return [
+            kind(**dict(zip(names, each, strict=True))) for each in _transposed(columns, counts)
+        ]
+    return [answer] * len(counts)
+
+
+def _transposed(columns: list[list[Any]], counts: list[int]) -> Iterable[tuple[Any, ...]]:
+    """What each request has of every column; nothing of each where there is none."""
+    return zip(*columns, strict=True) if columns else [()] * len(counts)

@@ -6,6 +6,7 @@ at again, slowly, to say what is wrong with it or to find that it is right after
 """
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
@@ -24,6 +25,8 @@ from app.wire.records import read_records
 from app.wire.undefined import array_of
 
 MEDIA_TYPE = "application/json"
+
+_FEW = 8
 
 # What the slow parser may take in memory: beyond it a body is refused without a closer look.
 _DIAGNOSIS_BYTES = 32 * 2**20
@@ -83,10 +86,18 @@ def _jsonable(value: object) -> object:
 def _field(body: type[BaseModel], name: str, value: object) -> object:
     if isinstance(value, Tensor):
         # orjson writes null for NaN.
-        return array_of(body, name, value)
+        return _few_numbers(value) or array_of(body, name, value)
     if isinstance(value, dict):
         return {n: _field(body, f"{name}.{n}", v) for n, v in value.items()}
     return _jsonable(value)
+
+
+def _few_numbers(values: Tensor) -> list[float] | None:
+    """The numbers themselves, where they are so few that arrays would take longer."""
+    if values.dtype != torch.float64 or values.ndim != 1 or len(values) > _FEW:
+        return None
+    numbers: list[float] = values.tolist()
+    return numbers if all(map(math.isfinite, numbers)) else None
 
 
 # One number for each feature, of as many as a schema may have.

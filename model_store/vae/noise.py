@@ -7,6 +7,7 @@ own counter, whatever was drawn before it.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ _OBSERVATION_STREAM = 1
 _COMPONENT_STREAM = 2
 _SEARCH_STREAM = 3
 _TRIAL_STREAM = 4
+# Tables as small as this are kept, 256 of them: requests ask for the same ones again and again.
+_KEPT_NUMBERS = 2**13
 _WORDS_PER_BLOCK = 4  # Philox yields four 64-bit words per counter value
 
 
@@ -35,7 +38,9 @@ class Noise:
 
     def normal(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
         """Standard normal noise for samples `start` ... `stop - 1`, for latents."""
-        return self._normal(_LATENT_STREAM, start, stop, width).float()
+        if (stop - start) * width > _KEPT_NUMBERS:
+            return self._normal(_LATENT_STREAM, start, stop, width).float()
+        return _kept_normal(self, start, stop, width)
 
     def search(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
         """Standard normal noise to look for a better proposal with; float64."""
@@ -69,3 +74,11 @@ class Noise:
         # function stays finite. With one bit more the last centre would round to 1.
         uniforms: np.ndarray = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
         return uniforms
+
+
+@lru_cache(maxsize=256)
+def _kept_normal(noise: Noise, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
+    """`Noise.normal`, made once; nobody writes into it."""
+    # What is made in inference mode would be of no use where gradients are wanted.
+    with torch.inference_mode(mode=False):
+        return noise._normal(_LATENT_STREAM, start, stop, width).float()

@@ -1,7 +1,9 @@
 """Where a likelihood is defined: user data outside it is refused, never clipped."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float
@@ -54,10 +56,10 @@ class IntegerSupport(Support):
 
     def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
         """True where an integer within bounds."""
-        whole = (x >= 0) & (x == x.floor()) & x.isfinite()
+        whole = (x >= 0) & (x == x.floor())
         if self.counts is None:
-            return whole
-        return whole & (x < torch.tensor(self.counts, dtype=x.dtype, device=x.device))
+            return whole & (x < math.inf)
+        return whole & (x < _bounds(self.counts, x.dtype, x.device))
 
     def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:  # noqa: ARG002 - codes and counts have no unit
         """What a feature takes."""
@@ -65,3 +67,11 @@ class IntegerSupport(Support):
             return "an integer of at least 0"
         top = self.counts[feature] - 1
         return "0 or 1" if top == 1 else f"an integer from 0 to {top}"
+
+
+@lru_cache(maxsize=64)
+def _bounds(
+    counts: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, " features"]:
+    """The counts as a tensor; of a thousand features it takes longer to make than to compare."""
+    return torch.tensor(counts, dtype=dtype, device=device)

@@ -119,6 +119,45 @@ def test_a_batch_does_not_grow_beyond_its_limit() -> None:
     assert sorted(question.batches) == [1, 2, 4, 4]
 
 
+def test_what_asks_the_same_waits_for_a_brief_batch_though_a_thread_is_free() -> None:
+    question = Question()
+
+    together(question, *({"arrays": rows(i)} for i in range(5)), compute_threads=2)
+
+    assert question.batches == [1, 5]
+
+
+def test_what_asks_the_same_does_not_wait_for_a_long_batch() -> None:
+    question = Question()
+
+    async def work(inference: Inference) -> None:
+        long = rows(*[0.0] * 2000)
+        asked = [asyncio.ensure_future(inference.run(question, MODEL, long))]
+        while len(question.batches) < 2:
+            asked.append(asyncio.ensure_future(inference.run(question, MODEL, rows(1))))
+            await asyncio.sleep(0.001)
+        question.go.set()
+        await asyncio.gather(*asked)
+
+    run(work, compute_threads=2)
+
+    assert question.batches[:2] == [2000, 1]
+
+
+def test_another_question_does_not_wait_for_a_brief_batch() -> None:
+    question, other = Question(), Question()
+    other.go.set()
+
+    async def work(inference: Inference) -> Found:
+        held = asyncio.ensure_future(inference.run(question, MODEL, rows(0)))
+        answer = await inference.run(other, MODEL, rows(1))
+        question.go.set()
+        await held
+        return answer
+
+    assert run(work, compute_threads=2).values[0, 0, 0] == 2
+
+
 def test_a_bad_row_fails_its_own_request_only() -> None:
     good, bad, also_good = together(
         Question(), {"arrays": rows(1)}, {"arrays": rows(1, -1)}, {"arrays": rows(2)}
