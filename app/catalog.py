@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from app.errors import BrokenModelError
 from app.loaded_model import LoadedModel
@@ -138,6 +139,7 @@ class Catalog:
                 self._loader.mark_broken((broken.name, broken.version), broken)
 
 
+@lru_cache(maxsize=1024)
 def _parse(reference: str) -> ModelRef:
     try:
         return ModelRef.parse(reference)

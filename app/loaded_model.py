@@ -10,6 +10,7 @@ from torch import Tensor
 
 from app.brightness import Brightness
 from app.wire.columns import Column, columns_of
+from app.wire.diagnosis import Row
 from model_store.schema import CheckpointDocument, Feature
 from model_store.store import FolderStore
 from model_store.vae.generation import decode
@@ -58,6 +59,16 @@ class LoadedModel:
     def features(self) -> tuple[Feature, ...]:
         """The features in flat order."""
         return self.document.model.features
+
+    @cached_property
+    def row(self) -> Row:
+        """What one row is on the wire."""
+        return Row(self.event_shape, may_have_gaps=True)
+
+    @cached_property
+    def latent_row(self) -> Row:
+        """What the latents of one row are on the wire."""
+        return Row((self.vae.latent_dim,))
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:

@@ -3,13 +3,13 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from app.catalog import Catalog
 from app.dependencies import Services
@@ -96,12 +96,18 @@ def create_app(settings: Settings, worker: Worker = ALONE) -> FastAPI:
 class _App(FastAPI):
     """FastAPI, with a shorter way to the questions."""
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """Limits around both ways."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        scope["app"] = self
+        await self._shortcut(scope, receive, send)
+
+    @cached_property
+    def _shortcut(self) -> Shortcut:
+        """The same limits around both ways."""
         settings: Settings = self.state.settings
         surround = partial(RequestLimits, max_body_bytes=settings.max_body_bytes)
         routes = [route for route in self.routes if isinstance(route, QuestionRoute)]
-        return Shortcut(super().build_middleware_stack(), routes, surround)
+        return Shortcut(super().__call__, routes, surround)
 
 
 @asynccontextmanager

@@ -52,6 +52,13 @@ def naive_serving(root: Path, port: int) -> Iterator[Server]:
 
 
 @contextmanager
+def echo_serving(kind: str, port: int) -> Iterator[Server]:
+    """A server that sends bodies back: `bare`, or with `fastapi`."""
+    with _running(["-m", "benchmarks.echo_service", kind, str(port)], port) as server:
+        yield server
+
+
+@contextmanager
 def _running(arguments: Sequence[str], port: int) -> Iterator[Server]:
     """The process from when it answers until it has ended; torch sees one core and takes it."""
     if _is_ready(port):

@@ -1,4 +1,4 @@
-"""This service against a naive route: throughput, memory, and the time until it is ready.
+"""This service against a naive route and an echo: throughput, latency, memory, time until ready.
 
     python -m benchmarks.serving [--rounds 5] [--seconds 4]
 
@@ -26,10 +26,12 @@ from app.client import VaeClient
 from benchmarks.comparison import Comparison, in_turns, print_comparisons
 from benchmarks.load import requests_per_second, require_wrk
 from benchmarks.measured_model import NAME, PIXELS, publish_model
-from benchmarks.servers import Server, naive_serving, serving, wait_until_ready
+from benchmarks.servers import Server, echo_serving, naive_serving, serving, wait_until_ready
 
 OUR_PORT = 18_411
 NAIVE_PORT = 18_412
+BARE_PORT = 18_413
+FASTAPI_PORT = 18_414
 MEMORY_GOAL_BYTES = 2**30
 
 
@@ -44,9 +46,11 @@ class Workload:
 
 
 WORKLOADS = (
-    Workload("elbo of 1 row, 64 connections, requests/s", 1, 64, 1.5),
+    Workload("elbo of 1 row, 64 connections, requests/s", 1, 64, 6.0),
     Workload(f"elbo of 256 x {PIXELS}, 8 connections, requests/s", 256, 8, 4.0),
 )
+
+BARE = Workload("the same, baseline a bare uvicorn echo, requests/s", 1, 64, 0.4)
 
 
 def main(
@@ -68,6 +72,7 @@ def main(
                 compare_throughput(ours, theirs, workload, rounds=rounds, seconds=seconds)
                 for workload in WORKLOADS
             ]
+        comparisons += compare_echoes(root, rounds=rounds, seconds=seconds)
         comparisons.append(compare_start(root, rounds=rounds))
         print_comparisons(comparisons)
         print_memory(root, rows=1_000, samples=1_000)
@@ -103,6 +108,25 @@ def compare_throughput(
 
     measured = in_turns(lambda: throughput(ours), lambda: throughput(theirs), rounds=rounds)
     return Comparison(workload.name, *measured, workload.goal)
+
+
+def compare_echoes(root: Path, *, rounds: int, seconds: int) -> list[Comparison]:
+    """Against bodies that are only sent back: many connections, and one whose latency counts."""
+    body = body_of(1)
+    with ExitStack() as stack:
+        ours = stack.enter_context(serving(root, OUR_PORT))
+        bare = stack.enter_context(echo_serving("bare", BARE_PORT))
+        fastapi = stack.enter_context(echo_serving("fastapi", FASTAPI_PORT))
+
+        def milliseconds(server: Server) -> float:
+            return 1000 / requests_per_second(server, body, connections=1, seconds=seconds)
+
+        latency = in_turns(lambda: milliseconds(ours), lambda: milliseconds(fastapi), rounds=rounds)
+        name = "latency of 1 row, 1 connection, baseline a FastAPI echo, ms"
+        return [
+            compare_throughput(ours, bare, BARE, rounds=rounds, seconds=seconds),
+            Comparison(name, *latency, 2.0, more_is_better=False),
+        ]
 
 
 def compare_start(root: Path, *, rounds: int) -> Comparison:

@@ -91,10 +91,8 @@ class Question(BaseModel):
     @classmethod
     def rows(cls, model: LoadedModel) -> Mapping[str, Row]:
         """What one row of each of its tensors is for this model."""
-        row = Row(model.event_shape, may_have_gaps=True)
-        latents = Row((model.vae.latent_dim,))
         return {
-            name: row if axes.names[-1] == EVENT else latents
+            name: model.row if axes.names[-1] == EVENT else model.latent_row
             for name, axes in _axes_of(cls).items()
         }
 

@@ -101,7 +101,7 @@ def _quickly(value: object, shape: _Shape) -> np.ndarray | None:
         flat = np.frombuffer(value.as_buffer(of_type="d"))
     except TypeError:  # null, a string, a boolean or an object among the numbers
         return None
-    return flat.reshape(-1, *shape) if flat.size == len(value) * int(np.prod(shape)) else None
+    return flat.reshape(-1, *shape) if flat.size == len(value) * math.prod(shape) else None
 
 
 def _fits(rows: Any, shape: _Shape) -> bool:  # noqa: ANN401 - any JSON value
