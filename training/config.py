@@ -62,8 +62,13 @@ def _parse_transforms(value: object) -> object:
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         return value
-    pairs = (str(item).rpartition("=") for item in items)
-    return {column.strip() or EVERY_COLUMN: transform.strip() for column, _, transform in pairs}
+    transforms = {}
+    for item in items:
+        column, equals, transform = str(item).rpartition("=")
+        if equals and not column.strip():
+            raise ValueError("should look like column=log, or standardise for every column")
+        transforms[column.strip() or EVERY_COLUMN] = transform.strip()
+    return transforms
 
 
 def _parse_hidden_sizes(value: object) -> object:

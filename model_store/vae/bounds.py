@@ -62,7 +62,8 @@ def bits_per_dim(
     No constant for grey levels is added: of a probability these are bits to store a feature; of a
     density in data units they are relative to a cell of width one.
     """
-    return -log_prob / (num_features * math.log(2))
+    # Of nothing it is 0, and not -0.
+    return 0.0 - log_prob / (num_features * math.log(2))
 
 
 def _at_least_two(log_weights: Tensor) -> int:

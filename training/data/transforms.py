@@ -157,8 +157,8 @@ def _asked(feature: Feature, config: TrainingConfig) -> Transform | None:
             f"logarithm is {feature.name!r} has no mean."
         )
     raise DataError(
-        f"{flag} was given; a {feature.kind} feature with likelihood {feature.likelihood} needs "
-        f"{' or '.join(taken)}."
+        f"{flag} was given; a feature of kind {feature.kind} with likelihood {feature.likelihood} "
+        f"needs {' or '.join(taken)}."
     )
 
 

@@ -103,6 +103,13 @@ def test_flags_are_written_as_people_write_them(field: str, text: object, value:
             {"ignore": "a", "kind": "a=real"},
             "Column 'a' is in --ignore and in --kind; one is needed.",
         ),
+        (
+            {"transform": ["=log"]},
+            (
+                "--transform is ['=log']; it should look like column=log, or standardise for every "
+                "column."
+            ),
+        ),
     ],
 )
 def test_a_wrong_flag_is_explained_in_one_sentence(flags: dict[str, object], said: str) -> None:

@@ -118,8 +118,8 @@ def test_a_held_out_value_without_the_chosen_logarithm_is_named(tmp_path: Path) 
         (
             {"transform": "a=affine"},
             (
-                "--transform a=affine was given; a real feature with likelihood gaussian needs "
-                "standardise or log or log1p."
+                "--transform a=affine was given; a feature of kind real with likelihood gaussian "
+                "needs standardise or log or log1p."
             ),
         ),
         (
