@@ -38,7 +38,9 @@ class Noise:
 
     def normal(self, start: int, stop: int, width: int) -> Float[Tensor, "k width"]:
         """Standard normal noise for samples `start` ... `stop - 1`, for latents."""
-        if (stop - start) * width > _KEPT_NUMBERS:
+        # Of a long estimate's many tables none is kept: they would lie between the large ones that
+        # come and go, and the memory of these could not be given back.
+        if start > 0 or stop * width > _KEPT_NUMBERS:
             return self._normal(_LATENT_STREAM, start, stop, width).float()
         return _kept_normal(self, start, stop, width)
 
