@@ -7,6 +7,8 @@ from torch import Tensor
 
 from model_store.errors import OutOfRangeError
 from model_store.vae.model import VAE
+from model_store.vae.noise import Noise
+from model_store.vae.posteriors import Posterior
 from model_store.vae.rows import Rows
 
 # Largest intermediate, in float32 elements (4 MiB): small enough for a CPU's cache, large enough
@@ -35,6 +37,15 @@ def sample_ranges(vae: VAE, samples: range, *, rows: int) -> Iterator[range]:
     step = rows_at_once(vae, samples=max(1, rows))
     for start in range(samples.start, samples.stop, step):
         yield range(start, min(start + step, samples.stop))
+
+
+def draws(
+    vae: VAE, posterior: Posterior, samples: range, *, seed: int
+) -> Iterator[Float[Tensor, "k rows latents"]]:
+    """Latents of the samples with these numbers, in order, a chunk at a time."""
+    noise = Noise(seed)
+    for part in sample_ranges(vae, samples, rows=posterior.loc.shape[0]):
+        yield posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(vae.device))
 
 
 def finite_rows(values: Tensor, quantity: str) -> Tensor:

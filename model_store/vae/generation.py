@@ -12,13 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.errors import ShapeError
-from model_store.vae.chunks import (
-    finite_rows,
-    latent_blocks,
-    row_blocks,
-    rows_at_once,
-    sample_ranges,
-)
+from model_store.vae.chunks import draws, finite_rows, latent_blocks, row_blocks, rows_at_once
 from model_store.vae.estimators.divergence import estimate_kl
 from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE
@@ -203,13 +197,7 @@ def _averaged_center(
     vae: VAE, posterior: Posterior, num_samples: int, seed: int
 ) -> Float[Tensor, "rows features"]:
     """Center of the mixture of p(x | z) over draws of z."""
-    noise = Noise(seed)
-    laws = (
-        vae.data_likelihood(
-            posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(vae.device))
-        )
-        for part in sample_ranges(vae, range(num_samples), rows=posterior.loc.shape[0])
-    )
+    laws = map(vae.data_likelihood, draws(vae, posterior, range(num_samples), seed=seed))
     law = next(laws)
     total_expectation = law.expectation.sum(dim=0)
     for law in laws:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.vae import bounds
-from model_store.vae.chunks import rows_at_once, sample_ranges
+from model_store.vae.chunks import draws, rows_at_once
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
 from model_store.vae.posteriors import Posterior
@@ -100,11 +100,9 @@ def _sampled_per_latent(
     vae: VAE, posterior: Posterior, num_samples: int, seed: int
 ) -> Float[Tensor, "rows latents"]:
     """Means of log q(z_i | z_1 ... z_i-1, x) - log p(z_i | z_1 ... z_i-1)."""
-    law, noise = vae.prior_law(), Noise(seed)
-    rows, latents = posterior.loc.shape
+    law = vae.prior_law()
     sums = torch.zeros_like(posterior.loc, dtype=torch.float64)
-    for part in sample_ranges(vae, range(num_samples), rows=rows):
-        z = posterior.sample(noise.normal(part.start, part.stop, latents).to(vae.device))
+    for z in draws(vae, posterior, range(num_samples), seed=seed):
         log_ratio = law.conditional_log_prob(z) - posterior.conditional_log_prob(z)
         sums -= log_ratio.sum(dim=0)
     return sums / num_samples

@@ -7,10 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.vae import bounds
-from model_store.vae.chunks import finite_rows, row_blocks, sample_ranges
+from model_store.vae.chunks import draws, finite_rows, row_blocks
 from model_store.vae.estimators.divergence import KlEstimate, kl_from_draws, together
 from model_store.vae.model import VAE
-from model_store.vae.noise import Noise
 from model_store.vae.priors import KlEstimator
 from model_store.vae.rows import Rows
 from model_store.vae.sums import total
@@ -98,11 +97,10 @@ class _Block:
 def _of_block(
     vae: VAE, rows: Rows, num_samples: int, seed: int, *, per_feature: bool, per_latent: bool
 ) -> _Block:
-    posterior, noise = vae.posterior(rows), Noise(seed)
+    posterior = vae.posterior(rows)
     log_probs, log_ratios = [], []
     sums = torch.zeros_like(rows.y if per_feature else rows.y[:, :0]).double()
-    for part in sample_ranges(vae, range(num_samples), rows=len(rows)):
-        z = posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(vae.device))
+    for z in draws(vae, posterior, range(num_samples), seed=seed):
         log_ratios.append(vae.log_ratio(posterior, z))
         if per_feature:
             log_prob = vae.log_prob(rows, z)

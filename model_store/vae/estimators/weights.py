@@ -4,9 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from model_store.vae.chunks import row_blocks, rows_at_once, sample_ranges
+from model_store.vae.chunks import draws, row_blocks, rows_at_once
 from model_store.vae.model import VAE
-from model_store.vae.noise import Noise
 from model_store.vae.posteriors import Posterior, together
 from model_store.vae.refinement import refine
 from model_store.vae.rows import Rows
@@ -30,9 +29,9 @@ def weigh(
     vae: VAE, rows: Rows, posterior: Posterior, samples: range, seed: int
 ) -> Float[Tensor, "k rows"]:
     """The log weights of one block of rows, its samples drawn from this posterior."""
-    noise = Noise(seed)
-    weights = []
-    for part in sample_ranges(vae, samples, rows=len(rows)):
-        z = posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(vae.device))
-        weights.append(vae.total_log_prob(rows, z) + vae.log_ratio(posterior, z))
-    return torch.cat(weights)
+    return torch.cat(
+        [
+            vae.total_log_prob(rows, z) + vae.log_ratio(posterior, z)
+            for z in draws(vae, posterior, samples, seed=seed)
+        ]
+    )
