@@ -123,24 +123,24 @@ class _Block:
         All relative to the first draw's means: where a feature varies by much less than its size,
         squares of the size itself would leave no digit of the variance.
         """
-        law = self._law(self._ranges[0])
-        origin = law.center[0].double()
-        expectation = torch.zeros_like(law.expectation[0], dtype=torch.float64)
-        sums = torch.zeros(5, *origin.shape, dtype=torch.float64, device=origin.device)
+        first = self._law(range(1))
+        origin = first.center[0].double()
+        expectation = torch.zeros_like(first.expectation[0], dtype=torch.float64)
+        sums = torch.zeros(4, *origin.shape, dtype=torch.float64, device=origin.device)
         for part in self._ranges:
             law, weights = self._law(part), self._weights[part.start : part.stop]
             expectation += _averaged(weights, law.expectation.double())
-            away = law.center.double() - origin
+            away, squared_weights = law.center.double() - origin, weights.square()
             sums[0] += _averaged(weights, away)
             sums[1] += _averaged(weights, away.square() + law.variance)
-            sums[2] += _averaged(weights.square(), away)
-            sums[3] += _averaged(weights.square(), away.square())
-            sums[4] += weights.square().sum(dim=0).unsqueeze(-1)
-        mean, square, error_mean, error_square, error_weight = sums
+            sums[2] += _averaged(squared_weights, away)
+            sums[3] += _averaged(squared_weights, away.square())
+        mean, square, error_mean, error_square = sums
+        error_weight = self._weights.square().sum(dim=0).unsqueeze(-1)
         variance = square - mean.square()
         # Sum of w^2 (f - mean)^2: the delta method for a ratio of averages.
         squared_error = error_square - 2 * mean * error_mean + mean.square() * error_weight
-        return self._of_missing(law.center_of(expectation), variance, squared_error)
+        return self._of_missing(first.center_of(expectation), variance, squared_error)
 
     def draws(self, count: int) -> Float[Tensor, "rows m features"]:
         """Rows with their gaps filled by draws of p(x_m | x_o): z by its weight, then x."""
