@@ -31,14 +31,6 @@ class Encoder(nn.Module, ABC):
             rows: The rows themselves.
         """
 
-    def posterior_of(self, inputs: Float[Tensor, "n inputs"]) -> Posterior:
-        """q(z | x) of whatever looks like these inputs, where the encoder is a function of inputs.
-
-        Raises:
-            NotImplementedError: it is not, so that it cannot have pseudo-inputs.
-        """
-        raise NotImplementedError
-
 
 class NetworkEncoder(DenseNetwork, Encoder):
     """A dense network whose outputs are a posterior.

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
-from model_store.vae.encoders import Encoder
+from model_store.vae.encoders import Encoder, as_network
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import Posterior
@@ -171,7 +171,7 @@ class VAE(nn.Module):
 
     def prior_law(self) -> PriorLaw:
         """p(z) with the weights as they are; kept where they are frozen."""
-        return self._frozen_law or self.prior.law(self.encoder.posterior_of)
+        return self._frozen_law or self.prior.law(self._posterior_of_inputs)
 
     def freeze(self) -> "VAE":
         """Itself in evaluation mode, its weights constants from now on.
@@ -180,7 +180,7 @@ class VAE(nn.Module):
         """
         self.eval().requires_grad_(requires_grad=False)
         with torch.no_grad():
-            self._frozen_law = self.prior.law(self.encoder.posterior_of)
+            self._frozen_law = self.prior.law(self._posterior_of_inputs)
             # What it keeps of its first use serves gradients as well, and would not if that use
             # were in inference mode.
             self._frozen_law.log_prob(torch.zeros(1, self.latent_dim, device=self.device))
@@ -190,6 +190,10 @@ class VAE(nn.Module):
         """As every module's; what was kept of frozen weights is forgotten."""
         self._frozen_law = None
         return super().train(mode)
+
+    def _posterior_of_inputs(self, inputs: Float[Tensor, "n inputs"]) -> Posterior:
+        """What a prior of pseudo-inputs asks of the encoder, which must be a network for it."""
+        return as_network(self.encoder).posterior_of(inputs)
 
     def log_ratio(
         self, posterior: Posterior, z: Float[Tensor, "k rows latents"]

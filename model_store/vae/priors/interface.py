@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model_store.vae.posteriors import Posterior
+from model_store.vae.sums import total
 
 KlEstimator = Literal["analytic", "monte_carlo"]
 """Whether KL(q(z | x) || p(z)) is computed or estimated from draws of z."""
@@ -18,9 +19,9 @@ class PriorLaw(ABC):
 
     kl_estimator: ClassVar[KlEstimator]
 
-    @abstractmethod
     def log_prob(self, z: Float[Tensor, "*batch latents"]) -> Float[Tensor, "*batch"]:
         """Log p(z) in nats and float64."""
+        return total(self.conditional_log_prob(z))
 
     @abstractmethod
     def conditional_log_prob(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from model_store.vae.posteriors import Posterior
 from model_store.vae.priors.interface import KlEstimator, PriorLaw
-from model_store.vae.sums import total, widest_float
+from model_store.vae.sums import widest_float
 
 # Largest intermediate, in float64 elements (8 MiB).
 CHUNK_ELEMENTS = 2**20
@@ -22,10 +22,6 @@ class StandardNormalLaw(PriorLaw):
     """p(z) = N(0, I)."""
 
     kl_estimator: ClassVar[KlEstimator] = "analytic"
-
-    def log_prob(self, z: Float[Tensor, "*batch latents"]) -> Float[Tensor, "*batch"]:
-        """-|z|^2 / 2 - (q / 2) log 2 pi."""
-        return total(self.conditional_log_prob(z))
 
     def conditional_log_prob(
         self, z: Float[Tensor, "*batch latents"]
@@ -64,10 +60,6 @@ class GaussianLaw(PriorLaw):
     component: Posterior
 
     kl_estimator: ClassVar[KlEstimator] = "analytic"
-
-    def log_prob(self, z: Float[Tensor, "*batch latents"]) -> Float[Tensor, "*batch"]:
-        """The component's."""
-        return total(self.conditional_log_prob(z))
 
     def conditional_log_prob(
         self, z: Float[Tensor, "*batch latents"]
