@@ -3,27 +3,18 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Self
 
-import torch
-from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 from torch import Tensor
 
 from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
-from app.schemas.tensors import EVENT, Axes, Question
+from app.schemas.tensors import EVENT, Axes, Question, TensorField
 from app.wire.columns import Table
 
 
-class RecordList:
+class RecordList(TensorField):
     """Marks a tensor whose rows are written as objects: {feature name: value}."""
-
-    def __get_pydantic_core_schema__(
-        self,
-        source: Any,  # noqa: ANN401 - pydantic's interface
-        handler: GetCoreSchemaHandler,
-    ) -> CoreSchema:
-        """A tensor: the wire has read the records."""
-        return core_schema.is_instance_schema(torch.Tensor)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

@@ -23,7 +23,19 @@ EVENT = "*event_shape"
 LATENTS = "latent_dim"
 
 
-class Axes:
+class TensorField:
+    """Marks a field that pydantic takes as one value: the wire has checked its shape."""
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,  # noqa: ANN401 - pydantic's interface
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        """Any tensor."""
+        return core_schema.is_instance_schema(torch.Tensor)
+
+
+class Axes(TensorField):
     """The axes of a tensor by their names: what the wire checks and the API page shows.
 
     Args:
@@ -34,14 +46,6 @@ class Axes:
     def __init__(self, *names: str, number: str = "number") -> None:
         self.names = names
         self.number = number
-
-    def __get_pydantic_core_schema__(
-        self,
-        source: Any,  # noqa: ANN401 - pydantic's interface
-        handler: GetCoreSchemaHandler,
-    ) -> CoreSchema:
-        """Any tensor."""
-        return core_schema.is_instance_schema(torch.Tensor)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
