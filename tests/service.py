@@ -53,11 +53,15 @@ class Service:
         sent = JSON | headers
         return self.portal.call(lambda: self.client.post(path, content=content, headers=sent))
 
-    def put(self, question: str, model: str = "gaussian", **body: object) -> httpx.Response:
-        """The response to a question to a model."""
+    async def sent(self, question: str, model: str, body: dict[str, Any]) -> httpx.Response:
+        """The response to a question to a model, on the app's own loop."""
         query, content = self.medium.question(body)
         path = f"/v1/models/{model}/{question}{query}"
-        return self.post(path, content, **self.medium.headers)
+        return await self.client.post(path, content=content, headers=self.medium.headers)
+
+    def put(self, question: str, model: str = "gaussian", **body: object) -> httpx.Response:
+        """The same, from code that does not await."""
+        return self.portal.call(self.sent, question, model, body)
 
     def ask(self, question: str, model: str = "gaussian", **body: object) -> dict[str, Any]:
         """The 200 body of a question to a model, as it is in JSON."""
