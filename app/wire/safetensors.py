@@ -117,8 +117,9 @@ def _refuse_unless_finite(name: str, values: Tensor, row: Row) -> None:
     wrong = values.isinf() if row.may_have_gaps else ~values.isfinite()
     if not wrong.any():
         return
-    place = torch.nonzero(wrong)[0].tolist()
-    came = float(values[tuple(place)])
+    # Not torch.nonzero, which lists every place.
+    place = np.unravel_index(int(wrong.numpy().argmax()), wrong.shape)
+    came = float(values[tuple(map(int, place))])
     where = name + "".join(f"[{index}]" for index in place)
     if math.isnan(came):
         raise refusal(where, why_not_missing("NaN"))
