@@ -7,6 +7,7 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 
 from app.catalog import Catalog
+from app.exposition import Exposition
 from app.inference import Inference
 from app.loaded_model import LoadedModel
 from app.settings import Settings
@@ -21,6 +22,7 @@ class Services:
     catalog: Catalog
     inference: Inference
     worker: Worker
+    exposition: Exposition
 
 
 def services_of(request: Request) -> Services:

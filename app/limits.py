@@ -6,11 +6,12 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.asgi import header
 from app.errors import TooManyBytesError, problem_response
+from app.metrics import Metrics
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._:/+=@-]")
 _LONGEST_ID = 128
@@ -24,11 +25,13 @@ class RequestLimits:
     Args:
         app: What answers.
         max_body_bytes: The limit.
+        metrics: Is told of every request.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, metrics: Metrics) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -38,14 +41,22 @@ class RequestLimits:
         request_id = _id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         sending = _Sending(send, request_id)
+        self.metrics.request_begun()
         try:
             self._refuse_declared(scope)
             await self.app(scope, _Receiving(receive, self.max_body_bytes), sending)
+        except ClientDisconnect:
+            # Nobody is there to be answered.
+            return
         except Exception as error:
             # The last resort: a problem and a line in the log, never silence.
-            if sending.started:
+            if sending.status is not None:
                 raise
             await problem_response(Request(scope), error)(scope, receive, sending)
+        finally:
+            seconds = time.perf_counter() - sending.began
+            route = getattr(scope.get("route"), "path", None)
+            self.metrics.request_ended(route, sending.status, seconds)
 
     def _refuse_declared(self, scope: Scope) -> None:
         declared = header(scope, b"content-length")
@@ -75,13 +86,13 @@ class _Sending:
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = request_id
-        self._began = time.perf_counter()
-        self.started = False
+        self.began = time.perf_counter()
+        self.status: int | None = None
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
-            milliseconds = (time.perf_counter() - self._began) * 1000
+            self.status = message["status"]
+            milliseconds = (time.perf_counter() - self.began) * 1000
             message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self._request_id.encode()),

@@ -15,9 +15,11 @@ from app.catalog import Catalog
 from app.dependencies import Services
 from app.documentation import Documentation
 from app.errors import TooLargeError, problem_response
+from app.exposition import Exposition
 from app.inference import Inference
 from app.limits import RequestLimits
 from app.loaded_model import LoadedModel
+from app.metrics import Metrics
 from app.routes import (
     decode,
     documentation,
@@ -27,6 +29,7 @@ from app.routes import (
     impute,
     interpolate,
     log_likelihood,
+    metrics,
     models,
     reconstruct,
     sample,
@@ -34,7 +37,7 @@ from app.routes import (
 from app.routes.questions import QuestionRoute
 from app.routes.shortcut import Shortcut
 from app.settings import Settings
-from app.workers import ALONE, Worker
+from app.workers import Worker
 from model_store.errors import VaeError
 from model_store.store import FolderStore
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
@@ -64,29 +67,34 @@ def app_from_environment() -> FastAPI:
     return create_app(Settings())
 
 
-def create_app(settings: Settings, worker: Worker = ALONE) -> FastAPI:
+def create_app(settings: Settings, worker: Worker | None = None) -> FastAPI:
     """A service of the models in a store; nothing of it is global.
 
     Args:
         settings: All of them.
-        worker: Which of the processes behind one port this is.
+        worker: Which of the processes behind one port this is; the only one if not given.
     """
+    worker = worker or Worker.alone()
+    counts = Metrics(worker)
     app = _App(
         title="VAE service",
         version=version("vae-service"),
         description=DESCRIPTION,
-        lifespan=partial(_running, settings, worker),
+        lifespan=partial(_running, settings, worker, counts),
         # The pages are our own: see routes/documentation.py.
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
-    app.state.settings = settings
+    # The same around both ways to a route.
+    app.state.surround = partial(
+        RequestLimits, max_body_bytes=settings.max_body_bytes, metrics=counts
+    )
+    app.add_middleware(app.state.surround)
     for handled in (VaeError, HTTPException, RequestValidationError):
         app.add_exception_handler(handled, problem_response)
-    for router in (*QUESTIONS, models.router, health.router, documentation.router):
+    for router in (*QUESTIONS, models.router, health.router, metrics.router, documentation.router):
         # include_router would search its routes in a second step, a tenth of a small request.
         app.router.routes.extend(router.routes)
     app.mount(documentation.ASSETS_PATH, documentation.assets())
@@ -103,23 +111,23 @@ class _App(FastAPI):
 
     @cached_property
     def _shortcut(self) -> Shortcut:
-        """The same limits around both ways."""
-        settings: Settings = self.state.settings
-        surround = partial(RequestLimits, max_body_bytes=settings.max_body_bytes)
+        """Made of the routes as they are when the first request comes."""
         routes = [route for route in self.routes if isinstance(route, QuestionRoute)]
-        return Shortcut(super().__call__, routes, surround)
+        return Shortcut(super().__call__, routes, self.state.surround)
 
 
 @asynccontextmanager
-async def _running(settings: Settings, worker: Worker, app: FastAPI) -> AsyncIterator[None]:
+async def _running(
+    settings: Settings, worker: Worker, counts: Metrics, app: FastAPI
+) -> AsyncIterator[None]:
     """Everything an app needs from its start to its end."""
     # What is imported stays for good. Looking through all of torch for garbage stops the world for
     # a tenth of a second, again and again.
     gc.freeze()
     inference = Inference(settings)
-    catalog = Catalog(FolderStore(settings.store), partial(_warm, settings, inference))
+    catalog = Catalog(FolderStore(settings.store), partial(_prepare, settings, inference, counts))
     questions = [route for router in QUESTIONS for route in router.routes]
-    app.state.services = Services(settings, catalog, inference, worker)
+    app.state.services = Services(settings, catalog, inference, worker, Exposition(worker))
     app.state.documentation = Documentation(app, questions, catalog, inference)
     await catalog.open()
     if worker.replaces_another:
@@ -128,6 +136,13 @@ async def _running(settings: Settings, worker: Worker, app: FastAPI) -> AsyncIte
     yield
     await catalog.close()
     inference.close()
+
+
+async def _prepare(
+    settings: Settings, inference: Inference, counts: Metrics, model: LoadedModel
+) -> None:
+    await _warm(settings, inference, model)
+    counts.model_loaded(model.name, model.version)
 
 
 async def _warm(settings: Settings, inference: Inference, model: LoadedModel) -> None:

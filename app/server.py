@@ -16,7 +16,7 @@ from app.dependencies import Services
 from app.documentation import Documentation
 from app.main import create_app
 from app.settings import Settings
-from app.workers import ALONE, Worker, WorkerEndedError, supervise
+from app.workers import Worker, WorkerEndedError, supervise
 from model_store.errors import StorageError
 from model_store.store import FolderStore
 
@@ -46,7 +46,7 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
         raise StartError(str(error)) from None
     listener = _listen(settings)
     if settings.workers == 1:
-        _serve(settings, listener, announce, ALONE)
+        _serve(settings, listener, announce, Worker.alone())
         return
     # What is imported is never garbage; looked through, each worker would get its own copy of it.
     gc.freeze()

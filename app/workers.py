@@ -11,9 +11,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from mmap import mmap
 from multiprocessing.process import BaseProcess
+
+from app.shared_numbers import SharedNumbers
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +37,19 @@ class Worker:
         loaded: A byte for every worker, 1 once it has loaded its models, in memory they share.
         replaces_another: Whether one of its number has been there before.
         supervisor: A file descriptor that ends when the supervisor does; None without one.
+        numbers: What the workers count, in memory they share.
     """
 
     number: int
     loaded: mmap | bytearray
     replaces_another: bool = False
     supervisor: int | None = None
+    numbers: SharedNumbers = field(default_factory=SharedNumbers)
+
+    @classmethod
+    def alone(cls) -> "Worker":
+        """The process of a service that has no workers."""
+        return cls(0, bytearray(b"\x01"))
 
     def mark_loaded(self) -> None:
         """Tells the others. Nobody takes it back: whoever replaces a worker loads unseen."""
@@ -49,10 +58,6 @@ class Worker:
     def all_loaded(self) -> bool:
         """Whether every worker has loaded its models."""
         return all(self.loaded[:])
-
-
-ALONE = Worker(0, bytearray(b"\x01"))
-"""The process of a service that has no workers."""
 
 
 def supervise(workers: int, work: Callable[[Worker], None], *, patience_seconds: float) -> None:
@@ -82,12 +87,14 @@ class _Supervisor:
     def __init__(self, workers: int, work: Callable[[Worker], None]) -> None:
         self._work = work
         self._loaded = mmap(-1, workers)
+        self._numbers = SharedNumbers(workers)
         self._theirs, self._own = os.pipe()
         self._processes: dict[int, BaseProcess] = {}
         self._started: dict[int, float] = {}
 
     def start(self, number: int) -> None:
-        worker = Worker(number, self._loaded, number in self._processes, self._theirs)
+        replaces_another = number in self._processes
+        worker = Worker(number, self._loaded, replaces_another, self._theirs, self._numbers)
         context = multiprocessing.get_context("fork")
         process = context.Process(target=self._run, args=(worker,), daemon=True)
         process.start()

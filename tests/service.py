@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
-from app.workers import ALONE, Worker
+from app.workers import Worker
 
 JSON = {"Content-Type": "application/json"}
 
@@ -60,7 +60,7 @@ def places(problem: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def serving(
-    store: Path, *, ready: bool = True, worker: Worker = ALONE, **settings: int
+    store: Path, *, ready: bool = True, worker: Worker | None = None, **settings: int
 ) -> Iterator[Service]:
     """An app of the store, its models loaded unless told otherwise."""
     app = create_app(Settings(store=store, **settings), worker)

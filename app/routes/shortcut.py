@@ -31,7 +31,7 @@ class Shortcut:
     ) -> None:
         self._app = app
         self._routes = {
-            route.path.removeprefix(f"{PREFIX}/"): surround(route.app) for route in routes
+            route.path.removeprefix(f"{PREFIX}/"): (route, surround(route.app)) for route in routes
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,4 +48,6 @@ class Shortcut:
         if not model or name not in self._routes:
             return self._app
         scope["path_params"] = {"model": model}
-        return self._routes[name]
+        # The router says it too; whoever counts requests wants to know.
+        scope["route"], app = self._routes[name]
+        return app

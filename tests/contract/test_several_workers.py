@@ -4,10 +4,8 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -16,31 +14,19 @@ import pytest
 
 from app.workers import Worker
 from tests.builders import small_store
-from tests.commands import BIN, START_SECONDS, announced, process, request
+from tests.commands import (
+    BIN,
+    START_SECONDS,
+    announced,
+    process,
+    request,
+    two_workers,
+    wait_for,
+    workers_of,
+)
 from tests.service import refused, serving
 
 BODY = {"inputs": [[[0, 0, 0], [0, 0, 0]]] * 50, "num_samples": 10_000}
-
-
-@contextmanager
-def two_workers(store: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The supervisor and the address, once all is ready."""
-    small_store(store, "m")
-    command = ("vae-serve", "--store", str(store), "--port", "0", "--workers", "2")
-    with process(*command) as running:
-        yield running, announced(running)[0].removesuffix("/docs")
-
-
-def workers_of(supervisor: subprocess.Popen[str]) -> list[int]:
-    text = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text()
-    return [int(pid) for pid in text.split()]
-
-
-def wait_for(condition: object) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def refuses(address: str) -> bool:

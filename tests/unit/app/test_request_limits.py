@@ -1,12 +1,16 @@
 """The middleware, where no app shows what it does: other protocols, and answers cut short."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.limits import RequestLimits
+from app.metrics import Metrics
+from app.workers import Worker
 
 HTTP: dict[str, Any] = {"type": "http", "headers": []}
 
@@ -15,13 +19,14 @@ async def no_body() -> Message:
     return {"type": "http.request"}
 
 
-def sent_by(app: ASGIApp, scope: dict[str, Any]) -> list[Any]:
+def sent_by(app: ASGIApp, scope: dict[str, Any], metrics: Metrics | None = None) -> list[Any]:
     messages: list[Any] = []
 
     async def send(message: Message) -> None:
         messages.append(dict(message))
 
-    asyncio.run(RequestLimits(app, max_body_bytes=10)(dict(scope), no_body, send))
+    limits = RequestLimits(app, max_body_bytes=10, metrics=metrics or Metrics(Worker.alone()))
+    asyncio.run(limits(dict(scope), no_body, send))
     return messages
 
 
@@ -55,3 +60,39 @@ def test_a_length_that_is_no_number_is_not_believed() -> None:
     scope = HTTP | {"headers": [(b"content-length", "\u0663".encode())]}
 
     assert sent_by(app, scope)[0]["status"] == 204
+
+
+def counts_after(app: ASGIApp) -> dict[tuple[str, ...], list[float]]:
+    """What is counted once the app has been asked."""
+    worker = Worker.alone()
+    with suppress(ZeroDivisionError, asyncio.CancelledError):
+        sent_by(app, HTTP, Metrics(worker))
+    return dict(worker.numbers.read())
+
+
+def test_a_client_that_leaves_is_counted_and_not_an_error() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ClientDisconnect
+
+    assert counts_after(app)["vae_requests_total", "other", "499"] == [1]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+def test_a_request_is_over_however_it_ends(error: type[BaseException]) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+        raise error
+
+    counts = counts_after(app)
+
+    assert counts["vae_requests_total", "other", "202"] == [1]
+    assert counts["vae_requests_in_flight",] == [0]
+
+
+def test_a_request_is_in_flight_until_it_is_answered() -> None:
+    worker = Worker.alone()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert dict(worker.numbers.read())["vae_requests_in_flight",] == [1]
+
+    assert sent_by(app, HTTP, Metrics(worker)) == []
