@@ -20,9 +20,9 @@ from app.processes import usage_of
 from app.shared_numbers import Key
 from app.workers import Worker
 
-WORKERS = Family("vae_workers", "gauge", "Processes that answer.")
+WORKERS = Family("vae_workers", "gauge", "Workers that run.")
 WORKERS_CONFIGURED = Family(
-    "vae_workers_configured", "gauge", "Processes that shall answer (VAE_WORKERS)."
+    "vae_workers_configured", "gauge", "Workers that shall run (VAE_WORKERS)."
 )
 BUILD = Family("vae_build_info", "gauge", "Always 1.", ("version", "torch"))
 STARTED = Family(
