@@ -53,13 +53,15 @@ class FrozenNetwork:
 
     def __call__(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
+        if x.ndim == 2 and x.shape[0] < _WORTH_FILLING:
+            return self._of_block(x)
         flat = x.reshape(-1, x.shape[-1])
         parts = [self._of_block(block) for block in _blocks(flat)]
         y = parts[0] if len(parts) == 1 else torch.cat(parts)
         return y.reshape(*x.shape[:-1], y.shape[-1])
 
     def _of_block(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
-        rows = len(x)
+        rows = x.shape[0]
         linear: _Linear = F.linear
         if rows >= _WORTH_FILLING and _HAS_ONEDNN and x.device.type == "cpu":
             linear = _onednn_linear
@@ -68,17 +70,18 @@ class FrozenNetwork:
         for weights, norm, residual in self._layers:
             y = F.silu(torch.layer_norm(linear(x, *weights), *norm), inplace=True)
             x = y.add_(x) if residual else y
-        return linear(x, *self._output)[:rows]
+        y = linear(x, *self._output)
+        return y if y.shape[0] == rows else y[:rows]
 
 
 def _blocks(x: Float[Tensor, "n inputs"]) -> Iterator[Float[Tensor, "m inputs"]]:
     """The rows, as many at a time as there are kernels for."""
     start = 0
     for size in BLOCKS:
-        while len(x) - start >= size:
+        while x.shape[0] - start >= size:
             yield x[start : start + size]
             start += size
-    if start < len(x) or start == 0:
+    if start < x.shape[0] or start == 0:
         yield x[start:]
 
 

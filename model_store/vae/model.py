@@ -110,11 +110,12 @@ class VAE(nn.Module):
         """
         parts, complete = [], True
         # So many at a time that what is in float64 stays in a cache.
-        for part in flat.split(max(1, EXACT_ELEMENTS // self.num_features)):
-            exact = self.transform.exact(part)
+        step = max(1, EXACT_ELEMENTS // self.num_features)
+        for start in range(0, max(1, flat.shape[0]), step):
+            exact = self.transform.exact(flat[start : start + step])
             complete = complete and self.head.support.contains_all(exact)
             parts.append(exact.float())
-        y = parts[0] if len(parts) == 1 else torch.cat(parts)
+        y = flat.float() if self.transform.is_identity else torch.cat(parts)
         return y, None if complete else self._observed(flat)
 
     def _observed(self, flat: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:

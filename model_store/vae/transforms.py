@@ -43,13 +43,13 @@ class Transform(nn.Module):
         self.register_buffer("scale", scale.double())
         self.register_buffer("offset", None if offset is None else offset.double())
         self.log_columns = list(log_columns)
-        self._is_identity = False
+        self.is_identity = False
         self._log_slope: Tensor | None = None
 
     def freeze(self) -> None:
         """Look now at what else would be looked at for every row: the constants will not change."""
         moved = bool((self.shift != 0).any()) or bool((self.scale != 1).any())
-        self._is_identity = not (moved or self.log_columns)
+        self.is_identity = not (moved or self.log_columns)
         self._log_slope = -self.scale.log()
 
     def _apply(self, *_: object, **__: object) -> "Transform":
@@ -65,7 +65,7 @@ class Transform(nn.Module):
 
         As they came where nothing changes.
         """
-        if self._is_identity:
+        if self.is_identity:
             return x
         values = x.double()
         if self.log_columns:
