@@ -20,6 +20,7 @@ from app.capacity import admit, admit_rows, most_samples, samples_in
 from app.cores import share_of_cores
 from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
+from app.memory import keep_freed_memory
 from app.refusals import located
 from app.settings import Settings
 from model_store.errors import InputError
@@ -40,6 +41,7 @@ class Inference:
         # For the whole process: torch has no other way.
         at_once = settings.workers * settings.compute_threads
         torch.set_num_threads(settings.threads_per_batch or share_of_cores(at_once))
+        keep_freed_memory()
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.compute_threads, thread_name_prefix="compute")
         self._free = settings.compute_threads

@@ -17,6 +17,9 @@ from model_store.vae.rows import Rows
 from model_store.vae.sums import total, widest_float
 from model_store.vae.transforms import Transform
 
+# Of the numbers that are float64 at a time, where they come as something else (2 MiB).
+EXACT_ELEMENTS = 2**18
+
 
 class VAE(nn.Module):
     """p(x, z) = p(x | z) p(z) with an encoder for q(z | x).
@@ -74,16 +77,13 @@ class VAE(nn.Module):
                 f"inputs have shape {tuple(x.shape)}; this model takes (rows, "
                 f"{', '.join(map(str, self.event_shape))})."
             )
-        flat = x.flatten(1)
-        exact = self.transform.exact(flat)
-        observed = self._check_support(flat, exact)
-        y = exact.float()
-        log_abs_det = self.transform.log_abs_det(flat)
+        device, flat = self.device, x.flatten(1)
+        y, observed = self._checked(flat)
         if observed is not None:
             y = torch.where(observed, y, 0.0)
-            observed = observed.to(self.device)
-        log_abs_det = log_abs_det.to(self.device, widest_float(self.device))
-        return Rows(y.to(self.device), log_abs_det, observed)
+            observed = observed.to(device)
+        log_abs_det = self.transform.log_abs_det(flat).to(device, widest_float(device))
+        return Rows(y.to(device), log_abs_det, observed)
 
     def as_intervals(
         self, rows: Rows, x: Float[Tensor, "rows *event"], resolution: Float[Tensor, " #features"]
@@ -102,19 +102,30 @@ class VAE(nn.Module):
         """Whether p of such rows is a probability, which is never above 1."""
         return rows.ends is not None or self.head.measure == Measure.PROBABILITY
 
-    def _check_support(
-        self, flat: Float[Tensor, "rows features"], exact: Float[Tensor, "rows features"]
-    ) -> Tensor | None:
-        """Which features are observed; None if all are.
+    def _checked(self, flat: Float[Tensor, "rows features"]) -> tuple[Tensor, Tensor | None]:
+        """The rows in model units and float32, and which features are observed; None if all are.
 
         Raises:
             SupportError: a value that is there lies outside its feature's support.
         """
-        inside = self.head.support.contains(exact)
-        if bool(inside.all()):
-            return None
+        parts, complete = [], True
+        # So many at a time that what is in float64 stays in a cache.
+        step = max(1, EXACT_ELEMENTS // self.num_features)
+        for start in range(0, max(1, flat.shape[0]), step):
+            exact = self.transform.exact(flat[start : start + step])
+            complete = complete and self.head.support.contains_all(exact)
+            parts.append(exact.float())
+        y = flat.float() if self.transform.is_identity else torch.cat(parts)
+        return y, None if complete else self._observed(flat)
+
+    def _observed(self, flat: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
+        """Which features are observed.
+
+        Raises:
+            SupportError: a value that is there lies outside its feature's support.
+        """
         missing = flat.isnan()
-        outside = ~(inside | missing)
+        outside = ~(self.in_support(flat) | missing)
         if bool(outside.any()):
             row, feature = torch.nonzero(outside)[0].tolist()
             raise SupportError(
@@ -179,6 +190,11 @@ class VAE(nn.Module):
         What depends on them alone is computed here, once: a `vamp_prior` encodes its pseudo-inputs.
         """
         self.eval().requires_grad_(requires_grad=False)
+        for part in (self.encoder, self.decoder, self.transform):
+            if isinstance(part, DenseNetwork | Transform):
+                part.freeze()
+        # Modules are found where Python looks first, and not after three failures.
+        self.__dict__.update(self._modules)
         with torch.no_grad():
             self._frozen_law = self.prior.law(self._posterior_of_inputs)
             # What it keeps of its first use serves gradients as well, and would not if that use

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from model_store.vae.frozen import FrozenLayer, FrozenNetwork
 
 
 class DenseBlock(nn.Module):
@@ -35,8 +38,22 @@ class DenseNetwork(nn.Module):
         self.blocks = nn.Sequential(*(DenseBlock(a, b) for a, b in pairwise(widths)))
         self.output = nn.Linear(widths[-1], outputs)
         self.widest = max(*widths, outputs)
+        self._frozen: FrozenNetwork | None = None
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
+        if self._frozen is not None and not torch.is_grad_enabled():
+            return self._frozen(x)
         y: Tensor = self.output(self.blocks(x))
         return y
+
+    def freeze(self) -> None:
+        """Be quicker from now on where no gradients are wanted: the weights will not change."""
+        blocks = [block for block in self.blocks if isinstance(block, DenseBlock)]
+        layers = [FrozenLayer(block.linear, block.norm, block.residual) for block in blocks]
+        self._frozen = FrozenNetwork(layers, self.output)
+
+    def train(self, mode: bool = True) -> "DenseNetwork":
+        """As every module's; the weights may change again."""
+        self._frozen = None
+        return super().train(mode)

@@ -1,6 +1,7 @@
 """Rows of data as the networks see them: in model units, and which of their features are known."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ class Rows:
             return torch.full_like(self.y[:, 0], self.y.shape[1], dtype=torch.int64)
         return self.observed.sum(dim=-1)
 
-    @property
+    @cached_property
     def total_log_abs_det(self) -> Float[Tensor, "*rows"]:
         """Sum of log |dy/dx| over the observed features, in float64: of each row, or of all."""
         if self.observed is None:
@@ -77,9 +78,9 @@ class Rows:
 
     def split(self, count: int) -> "list[Rows]":
         """The rows, `count` at a time."""
-        return [
-            self.select(slice(start, start + count)) for start in range(0, max(1, len(self)), count)
-        ]
+        if len(self) <= count:
+            return [self]
+        return [self.select(slice(start, start + count)) for start in range(0, len(self), count)]
 
     def hide(self, hidden: Bool[Tensor, "rows features"]) -> "Rows":
         """The rows with more of their features missing."""

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,6 +16,10 @@ class Support(ABC):
     @abstractmethod
     def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
         """True where a value is allowed; NaN and infinities never are."""
+
+    def contains_all(self, x: Float[Tensor, "rows features"]) -> bool:
+        """Whether every value is allowed."""
+        return bool(self.contains(x).all())
 
     @abstractmethod
     def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:
@@ -60,6 +64,17 @@ class IntegerSupport(Support):
         if self.counts is None:
             return whole & (x < math.inf)
         return whole & (x < _bounds(self.counts, x.dtype, x.device))
+
+    def contains_all(self, x: Float[Tensor, "rows features"]) -> bool:
+        """Whether every value is allowed; of zeros and ones, which come by the million, sooner."""
+        if self._is_binary:
+            # Anything else, NaN among it, is not what its truth value is as a number.
+            return torch.equal(x, x.bool().to(x))
+        return super().contains_all(x)
+
+    @cached_property
+    def _is_binary(self) -> bool:
+        return self.counts is not None and set(self.counts) == {2}
 
     def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:  # noqa: ARG002 - codes and counts have no unit
         """What a feature takes."""

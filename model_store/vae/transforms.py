@@ -43,6 +43,14 @@ class Transform(nn.Module):
         self.register_buffer("scale", scale.double())
         self.register_buffer("offset", None if offset is None else offset.double())
         self.log_columns = list(log_columns)
+        self.is_identity = False
+        self._log_slope: Tensor | None = None
+
+    def freeze(self) -> None:
+        """Look now at what else would be looked at for every row: the constants will not change."""
+        moved = bool((self.shift != 0).any()) or bool((self.scale != 1).any())
+        self.is_identity = not (moved or self.log_columns)
+        self._log_slope = -self.scale.log()
 
     def _apply(self, *_: object, **__: object) -> "Transform":
         """Moves nothing; see above."""
@@ -53,7 +61,12 @@ class Transform(nn.Module):
         return self.exact(x).float()
 
     def exact(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
-        """Model units, float64; not finite where a logarithm is not."""
+        """Model units, float64; not finite where a logarithm is not.
+
+        As they came where nothing changes.
+        """
+        if self.is_identity:
+            return x
         values = x.double()
         if self.log_columns:
             values = values.clone()
@@ -92,7 +105,7 @@ class Transform(nn.Module):
 
         Shape (features,) where no logarithm is taken, since it is the same for every row.
         """
-        log_slope = -self.scale.log()
+        log_slope = -self.scale.log() if self._log_slope is None else self._log_slope
         if not self.log_columns:
             return log_slope
         log_slope = log_slope.repeat(*x.shape[:-1], 1)

@@ -65,7 +65,7 @@ def kl_from_draws(
     """
     analytic = vae.prior_law().kl_divergence(posterior)
     if analytic is not None:
-        return _analytic(analytic)
+        return _analytic(analytic) if per_latent else KlEstimate(total(analytic), "analytic")
     estimate = _monte_carlo(log_ratios)
     if not per_latent:
         return estimate
@@ -78,6 +78,8 @@ def kl_from_draws(
 def together(estimates: Sequence[KlEstimate]) -> KlEstimate:
     """The estimates of blocks of rows as one."""
     first = estimates[0]
+    if len(estimates) == 1:
+        return first
     columns: dict[str, Any] = {
         name: torch.cat([getattr(each, name) for each in estimates])
         for name in ("kl_divergence", "standard_error", "per_latent")

@@ -66,7 +66,7 @@ def estimate_elbo(
     ]
     kl = together([b.kl for b in blocks])
     log_weights = torch.cat([b.log_weights for b in blocks], dim=1)
-    if kl.estimator == "analytic":
+    if kl.estimator == "analytic" and rows.observed is not None:
         # With nothing observed every log weight would be a draw of -KL, which is known.
         log_weights = torch.where(rows.is_empty, -kl.kl_divergence, log_weights)
     elbo = finite_rows(bounds.elbo(log_weights), "elbo")
@@ -99,7 +99,7 @@ def _of_block(
 ) -> _Block:
     posterior = vae.posterior(rows)
     log_probs, log_ratios = [], []
-    sums = torch.zeros_like(rows.y if per_feature else rows.y[:, :0]).double()
+    sums = torch.zeros_like(rows.y, dtype=torch.float64) if per_feature else rows.y[:, :0]
     for z in draws(vae, posterior, range(num_samples), seed=seed):
         log_ratios.append(vae.log_ratio(posterior, z))
         if per_feature:

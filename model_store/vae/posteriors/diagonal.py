@@ -1,6 +1,7 @@
 """A posterior of independent latents."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -24,7 +25,7 @@ class DiagonalGaussian(Posterior):
         cls, outputs: Float[Tensor, "rows outputs"], latents: int
     ) -> "DiagonalGaussian":
         """Means, then log-variances, clamped."""
-        loc, log_variance = outputs.split(latents, dim=-1)
+        loc, log_variance = outputs[..., :latents], outputs[..., latents:]
         return cls(loc, 0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
 
     def to_outputs(self) -> Float[Tensor, "rows outputs"]:
@@ -36,14 +37,14 @@ class DiagonalGaussian(Posterior):
         """The scales on the diagonal."""
         return torch.diag_embed(self.scale)
 
-    @property
+    @cached_property
     def scale(self) -> Float[Tensor, "rows latents"]:
         """Standard deviation."""
         return self.log_diagonal.exp()
 
     def sample(self, noise: Float[Tensor, "k latents"]) -> Float[Tensor, "k rows latents"]:
         """Loc + scale * noise."""
-        return self.loc + self.scale * noise.unsqueeze(1)
+        return torch.addcmul(self.loc, self.scale, noise.unsqueeze(1))
 
     def sample_each(self, noise: Float[Tensor, "rows latents"]) -> Float[Tensor, "rows latents"]:
         """Loc + scale * noise."""

@@ -103,7 +103,10 @@ class Posterior(ABC):
 
     def log_prob(self, z: Float[Tensor, "k rows latents"]) -> Float[Tensor, "k rows"]:
         """Log q(z | x) in nats and float64."""
-        return total(self.conditional_log_prob(z))
+        # The sum of the above, its constants added where there are fewer numbers.
+        noise = self.standardize(z)
+        halves = torch.addcmul(self.log_diagonal, noise, noise, value=0.5)
+        return -z.shape[-1] * HALF_LOG_2_PI - total(halves)
 
     @property
     def entropy(self) -> Float[Tensor, " rows"]:
@@ -124,12 +127,16 @@ class Posterior(ABC):
 
     def split(self, rows: int) -> "list[Posterior]":
         """The posteriors of `rows` rows at a time."""
-        starts = range(0, max(1, self.loc.shape[0]), rows)
-        return [self.select(slice(start, start + rows)) for start in starts]
+        count = self.loc.shape[0]
+        if count <= rows:
+            return [self]
+        return [self.select(slice(start, start + rows)) for start in range(0, count, rows)]
 
 
 def together(posteriors: Sequence[Posterior]) -> Posterior:
     """Posteriors of one kind, those of the first before those of the second, as one."""
+    if len(posteriors) == 1:
+        return posteriors[0]
     parts = {
         f.name: torch.cat([getattr(each, f.name) for each in posteriors])
         for f in fields(posteriors[0])

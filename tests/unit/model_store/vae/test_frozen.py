@@ -1,0 +1,79 @@
+"""Frozen weights answer sooner, and the same."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from model_store.vae import frozen
+from model_store.vae.networks import DenseNetwork
+
+# One row, as many as are filled up, whole blocks, and all of them together.
+ROWS = (0, 1, 31, 32, 63, 64, 65, 256, 300, 1_000)
+
+
+def networks() -> tuple[DenseNetwork, DenseNetwork]:
+    """The same one twice, the second one frozen."""
+    plain, quick = (DenseNetwork(30, (40, 40, 20), 10).eval() for _ in range(2))
+    quick.load_state_dict(plain.state_dict())
+    quick.freeze()
+    return plain, quick
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rows", ROWS)
+def test_a_frozen_network_computes_what_its_modules_do(rows: int) -> None:
+    plain, quick = networks()
+    x = torch.randn(rows, 30)
+
+    torch.testing.assert_close(quick(x), plain(x), rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_frozen_network_takes_any_number_of_axes_and_leaves_its_inputs_alone() -> None:
+    plain, quick = networks()
+    x = torch.randn(7, 30, 11).mT
+    before = x.clone()
+
+    torch.testing.assert_close(quick(x), plain(x), rtol=1e-5, atol=1e-5)
+    assert torch.equal(x, before)
+
+
+def test_a_frozen_network_has_gradients_where_they_are_wanted() -> None:
+    plain, quick = networks()
+
+    of_plain, of_quick = (gradient(network) for network in (plain, quick))
+
+    assert torch.equal(of_plain, of_quick)
+
+
+def gradient(network: DenseNetwork) -> Tensor:
+    x = torch.linspace(-1, 1, 64 * 30).reshape(64, 30).requires_grad_()
+    return torch.autograd.grad(network(x).square().sum(), x)[0]
+
+
+@torch.no_grad()
+def test_weights_that_change_again_are_used() -> None:
+    _, network = networks()
+    x = torch.randn(3, 30)
+    before = network(x)
+
+    network.train()
+    network.output.bias = torch.nn.Parameter(network.output.bias + 1)
+
+    torch.testing.assert_close(network(x), before + 1)
+
+
+@torch.no_grad()
+def test_only_so_many_numbers_of_rows_are_multiplied_by_kernels_made_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, network = networks()
+    seen = set()
+    monkeypatch.setattr(
+        frozen, "_onednn_linear", lambda x, w, b: seen.add(len(x)) or torch.addmm(b, x, w.T)
+    )
+
+    for rows in ROWS:
+        network(torch.randn(rows, 30))
+
+    assert seen == set(frozen.BLOCKS)
