@@ -59,11 +59,9 @@ class RowsQuestion(Question):
         return {*super().in_body(), "records"}
 
     @classmethod
-    def tables(
-        cls, model: LoadedModel, admit: Callable[[LoadedModel, int], None]
-    ) -> Mapping[str, Table]:
+    def tables(cls, model: LoadedModel, admit: Callable[[int], None]) -> Mapping[str, Table]:
         """Records of the model's features."""
-        return {"records": Table(model.columns, model.event_shape, lambda rows: admit(model, rows))}
+        return {"records": Table(model.columns, model.event_shape, admit)}
 
     @classmethod
     def example(cls, model: LoadedModel) -> dict[str, object]:
