@@ -15,10 +15,9 @@ from app.loaded_model import LoadedModel
 from app.schemas import pictures, tables
 from app.schemas.pictures import PictureReply
 from app.schemas.tensors import Question, Reply
-from app.wire import csv, json, negotiation, options, png, safetensors
+from app.wire import csv, json, negotiation, options, pieces, png, safetensors
 
-# A body this large takes the parser milliseconds: not on the event loop. Text cells take it longer.
-_LARGE_BYTES = 2**18
+# A table this large takes milliseconds to parse: not on the event loop.
 _LARGE_TEXT_BYTES = 2**14
 
 # Each is refused by name, in a hundred times the memory of the name.
@@ -102,10 +101,14 @@ class Media:
             BodyError: it is not.
             TooManyRowsError: more records than the server takes.
         """
-        large = _LARGE_TEXT_BYTES if sent.media_type == csv.MEDIA_TYPE else _LARGE_BYTES
+        large = _LARGE_TEXT_BYTES if sent.media_type == csv.MEDIA_TYPE else pieces.PIECE_BYTES
+        fields: dict[str, Any] | None = None
         if len(sent.content) < large:
             fields = self._fields_of(sent)
-        else:
+        elif sent.media_type == json.MEDIA_TYPE and not sent.query:
+            others = self._question.model_fields
+            fields = await pieces.decode(sent.content, self._rows, others, self._tables)
+        if fields is None:
             fields = await asyncio.to_thread(self._fields_of, sent)
         if len(fields) > len(self._question.model_fields) + _MAX_UNKNOWN_FIELDS:
             raise RefusedBodyError(_too_many_fields(len(fields), self._question))
