@@ -1,6 +1,6 @@
 """Requests and responses as plain ASGI: what a question needs of them, and no more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -8,17 +8,14 @@ from starlette.types import Receive, Scope, Send
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """The first header of this name, in lower case, or nothing."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return ""
-
-
-def joined_header(scope: Scope, name: bytes) -> str:
-    """All headers of this name, in lower case, as one list."""
-    return ", ".join([str(value, "latin-1") for key, value in scope["headers"] if key == name])
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """The headers by their names in lower case; those of one name as one list."""
+    headers: Headers = scope["headers"]
+    found = dict(headers)
+    if len(found) < len(scope["headers"]):
+        for name in found:
+            found[name] = b", ".join([value for key, value in headers if key == name])
+    return found
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -1,10 +1,10 @@
 """How much one request may ask for: rows, samples, their product, and numbers held at once."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from app.errors import TooManyRowsError, TooManySamplesError
-from app.loaded_model import LoadedModel
 from app.settings import Settings
 from model_store.vae import generation
 from model_store.vae.estimators import impute
@@ -12,91 +12,163 @@ from model_store.vae.model import VAE
 from model_store.vae.refinement import samples_worth
 
 Options = Mapping[str, Any]
+Items = tuple[tuple[str, Hashable], ...]
+
+
+class Size(NamedTuple):
+    """How large a model is.
+
+    Args:
+        features: Numbers in a row.
+        latents: Numbers that stand for a row.
+        widest: Numbers in the widest layer.
+        encoder: Multiplications that encode a row.
+        decoder: Multiplications that decode a latent.
+    """
+
+    features: int
+    latents: int
+    widest: int
+    encoder: int
+    decoder: int
+
+    @classmethod
+    def of(cls, vae: VAE) -> "Size":
+        """That of this model."""
+        encoder, decoder = (
+            sum(weights.numel() for weights in half.parameters())
+            for half in (vae.encoder, vae.decoder)
+        )
+        return cls(vae.num_features, vae.latent_dim, vae.widest, encoder, decoder)
+
+
+class Allowance(NamedTuple):
+    """What a question with certain options may ask of a model, and what it costs.
+
+    Args:
+        rows: Most rows; 0 where the options alone are too much.
+        work: Multiplications for each row.
+    """
+
+    rows: int
+    work: int
+
 
 # Numbers held until the end for each row, by the options. The other estimators are not here: they
 # keep one number of each sample, whatever the width of a row.
-_NUMBERS_PER_ROW: Mapping[Callable[..., Any], Callable[[VAE, Options], int]] = {
-    generation.encode: lambda vae, options: vae.latent_dim * options["num_samples"],
-    generation.decode: lambda vae, options: vae.num_features * options["num_samples"],
-    generation.sample: lambda vae, options: vae.num_features * options["num_samples"],
-    generation.interpolate: lambda vae, options: vae.widest * options["steps"],
-    impute: lambda vae, options: vae.num_features * options["num_imputations"],
+_NUMBERS_PER_ROW: Mapping[Callable[..., Any], Callable[[Size, Options], int]] = {
+    generation.encode: lambda size, options: size.latents * options["num_samples"],
+    generation.decode: lambda size, options: size.features * options["num_samples"],
+    generation.sample: lambda size, options: size.features * options["num_samples"],
+    generation.interpolate: lambda size, options: size.widest * options["steps"],
+    impute: lambda size, options: size.features * options["num_imputations"],
 }
 
 # Options that say how many numbers of each row are asked for, or may be needed at worst.
 _SAMPLES = ("num_samples", "max_samples", "num_imputations", "steps")
 
 
-def admit(
-    settings: Settings,
-    question: Callable[..., Any],
-    model: LoadedModel,
-    options: Options,
-    *,
-    rows: int,
-) -> None:
-    """Nothing, if the server takes the question.
+class Capacity:
+    """The limits of a server.
 
     Args:
-        settings: The limits.
-        question: The function that answers.
-        model: The model that is asked.
-        options: Its arguments but for tensors; some of them count samples or steps.
-        rows: Rows of the request; 1 where it has none.
-
-    Raises:
-        TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
+        settings: All that is set; the limits are among it.
     """
-    samples = samples_in(options)
-    admit_rows(settings, model, rows)
-    if samples > settings.max_samples:
-        raise TooManySamplesError(
-            f"The request asks for {samples:,} samples; "
-            f"this server takes {settings.max_samples:,} at most."
-        )
-    # Steps count as the samples that take as much work.
-    refine = int(options.get("refine", 0))
-    of_steps = samples_worth(model.vae.latent_dim, refine)
-    work = rows * (samples + of_steps)
-    if work > settings.max_row_samples:
-        steps = f" and {of_steps:,} more for refine = {refine}" if refine else ""
-        raise TooManySamplesError(
-            f"{rows:,} rows by {samples:,} samples{steps} are {work:,}; "
-            f"this server takes {settings.max_row_samples:,} of them at once."
-        )
-    count = _NUMBERS_PER_ROW.get(question)
-    kept = count(model.vae, options) if count else 0
-    if rows * kept > settings.max_elements:
+
+    def __init__(self, settings: Settings) -> None:
+        self.max_rows = settings.max_rows
+        self.max_samples = settings.max_samples
+        self.max_row_samples = settings.max_row_samples
+        self.max_elements = settings.max_elements
+        # Many small requests ask for the same.
+        self.allowance = lru_cache(4096)(self._allowance)
+
+    def admit(
+        self, question: Callable[..., Any], size: Size, options: Items, *, rows: int
+    ) -> Allowance:
+        """What the question may ask for, if the server takes it.
+
+        Args:
+            question: The function that answers.
+            size: That of the model that is asked.
+            options: The function's arguments but for tensors; some count samples or steps.
+            rows: Rows of the request; 1 where it has none.
+
+        Raises:
+            TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
+        """
+        allowance = self.allowance(question, size, options)
+        if rows > allowance.rows:
+            self._refuse(question, size, dict(options), rows)
+        return allowance
+
+    def admit_rows(self, size: Size, rows: int) -> None:
+        """Nothing, if a request may have so many rows.
+
+        Raises:
+            TooManyRowsError: they are more, or too wide for their number.
+        """
+        if rows > self.max_rows:
+            raise TooManyRowsError(
+                f"The request has {rows:,} rows; this server takes {self.max_rows:,} at once."
+            )
+        if rows * size.widest > self.max_elements:
+            raise TooManyRowsError(
+                f"{rows:,} rows of {size.widest:,} numbers in the widest layer are more than "
+                f"the {self.max_elements:,} numbers that this server holds at once."
+            )
+
+    def most_samples(self, size: Size, *, refine: int = 0) -> int:
+        """Most samples that a request of one row can ask for; not positive where it takes none."""
+        left = self.max_row_samples - samples_worth(size.latents, refine)
+        return min(self.max_samples, left)
+
+    def _allowance(self, question: Callable[..., Any], size: Size, items: Items) -> Allowance:
+        options = dict(items)
+        samples, of_steps = _samples_in(options), _samples_of_steps(size, options)
+        most = [
+            self.max_rows,
+            self.max_elements // size.widest,
+            self.max_row_samples // (samples + of_steps),
+            self.max_elements // max(1, _kept(question, size, options)),
+        ]
+        rows = min(most) if samples <= self.max_samples else 0
+        return Allowance(rows, size.encoder + size.decoder * (samples + of_steps))
+
+    def _refuse(
+        self, question: Callable[..., Any], size: Size, options: Options, rows: int
+    ) -> None:
+        samples, of_steps = _samples_in(options), _samples_of_steps(size, options)
+        self.admit_rows(size, rows)
+        if samples > self.max_samples:
+            raise TooManySamplesError(
+                f"The request asks for {samples:,} samples; "
+                f"this server takes {self.max_samples:,} at most."
+            )
+        # Steps count as the samples that take as much work.
+        work = rows * (samples + of_steps)
+        if work > self.max_row_samples:
+            steps = f" and {of_steps:,} more for refine = {options['refine']}" if of_steps else ""
+            raise TooManySamplesError(
+                f"{rows:,} rows by {samples:,} samples{steps} are {work:,}; "
+                f"this server takes {self.max_row_samples:,} of them at once."
+            )
+        kept = _kept(question, size, options)
         raise TooManySamplesError(
             f"{rows:,} rows with {kept:,} numbers in the samples of each are more than "
-            f"the {settings.max_elements:,} numbers that this server holds at once."
+            f"the {self.max_elements:,} numbers that this server holds at once."
         )
 
 
-def samples_in(options: Options) -> int:
+def _samples_in(options: Options) -> int:
     """How many samples, or steps, are asked for of each row."""
     return max(1, *[int(options.get(name, 1)) for name in _SAMPLES])
 
 
-def most_samples(settings: Settings, model: LoadedModel, *, refine: int = 0) -> int:
-    """Most samples that a request of one row can ask for; not positive where it takes none."""
-    left = settings.max_row_samples - samples_worth(model.vae.latent_dim, refine)
-    return min(settings.max_samples, left)
+def _samples_of_steps(size: Size, options: Options) -> int:
+    return samples_worth(size.latents, int(options.get("refine", 0)))
 
 
-def admit_rows(settings: Settings, model: LoadedModel, rows: int) -> None:
-    """Nothing, if the server takes so many rows of the model.
-
-    Raises:
-        TooManyRowsError: they are more, or too wide for their number.
-    """
-    if rows > settings.max_rows:
-        raise TooManyRowsError(
-            f"The request has {rows:,} rows; this server takes {settings.max_rows:,} at once."
-        )
-    limit, widest = settings.max_elements, model.vae.widest
-    if rows * widest > limit:
-        raise TooManyRowsError(
-            f"{rows:,} rows of {widest:,} numbers in the widest layer are more than "
-            f"the {limit:,} numbers that this server holds at once."
-        )
+def _kept(question: Callable[..., Any], size: Size, options: Options) -> int:
+    count = _NUMBERS_PER_ROW.get(question)
+    return count(size, options) if count else 0

@@ -19,6 +19,9 @@ from model_store.store import DEFAULT_ALIAS, BrokenFile, FolderStore, ModelRef, 
 
 log = logging.getLogger(__name__)
 
+# References that are remembered; there are several to each version of a model.
+_MOST_AT_HAND = 4096
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -48,6 +51,7 @@ class Catalog:
         self._stored: dict[str, StoredModel] = {}
         self._misplaced: tuple[BrokenFile, ...] = ()
         self._opening: asyncio.Task[None] | None = None
+        self._at_hand: dict[str, LoadedModel] = {}
 
     async def open(self) -> None:
         """Lists the store and begins to load; `get` works from here on.
@@ -82,7 +86,14 @@ class Catalog:
         ref = _parse(reference)
         if ref.name not in self._stored:
             raise NotInStoreError(f"There is no model {ref.name!r}.")
-        return await self._find(self._stored[ref.name], ref.selector)
+        model = await self._find(self._stored[ref.name], ref.selector)
+        if len(self._at_hand) < _MOST_AT_HAND:
+            self._at_hand[reference] = model
+        return model
+
+    def at_hand(self, reference: str) -> LoadedModel | None:
+        """The model, if `get` has found it before: what a reference means does not change."""
+        return self._at_hand.get(reference)
 
     async def listing(self) -> Listing:
         """What can be served and what cannot, once every file of the store has been read."""

@@ -10,6 +10,7 @@ from app.catalog import Catalog
 from app.exposition import Exposition
 from app.inference import Inference
 from app.loaded_model import LoadedModel
+from app.patience import Patience
 from app.settings import Settings
 from app.workers import Worker
 
@@ -21,6 +22,7 @@ class Services:
     settings: Settings
     catalog: Catalog
     inference: Inference
+    patience: Patience
     worker: Worker
     exposition: Exposition
 

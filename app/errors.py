@@ -12,6 +12,7 @@ VaeError                      see model_store.errors for its other branches
     │   ├── TooManyBytesError
     │   ├── TooManyRowsError
     │   └── TooManySamplesError
+    ├── DeadlineError           an answer that takes too long
     └── UnavailableError        right, but not now
         ├── BrokenModelError      the model's file cannot be served
         └── NotReadyError         models are still being loaded
@@ -92,6 +93,10 @@ class TooManySamplesError(TooLargeError):
     """Too many samples, or too many for so many rows."""
 
 
+class DeadlineError(AppError):
+    """An answer that takes longer than this server is set to work on it."""
+
+
 class UnavailableError(AppError):
     """A request that is right, but cannot be answered now."""
 
@@ -147,6 +152,7 @@ PROBLEMS: Mapping[type[VaeError], Problem] = {
     store_errors.CorruptCheckpointError: _BROKEN,
     NotReadyError: Problem(503, "not-ready", "Not ready yet"),
     store_errors.StorageError: Problem(503, "storage", "The model store cannot be read"),
+    DeadlineError: Problem(504, "deadline", "The answer takes too long"),
 }
 
 INTERNAL = Problem(500, "internal", "The server failed")

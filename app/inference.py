@@ -1,67 +1,78 @@
-"""The one door to tensor work: off the event loop, and what waits together is answered together.
+"""The one door to tensor work: what waits together is answered together, and nothing holds up all.
 
-A request that finds a thread free starts at once and waits for nobody. While all are busy, requests
-queue up, and the next free thread takes everything in the queue that asks the same of the same
-model as one batch. Noise does not depend on a row's place, so batching cannot change an answer.
+Work of a few milliseconds is done on the event loop, between two looks at the sockets: handing it
+to a thread and back takes as long as a small question. Whatever has arrived by then and asks the
+same of the same model is one batch, so that a lone request waits for nobody and a busy server
+computes large batches. Noise does not depend on a row's place: batching cannot change an answer.
+
+Longer work has a thread to itself, slice by slice, the slices of all such requests in turn. What
+nobody waits for any more is not begun.
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from app.capacity import admit, admit_rows, most_samples, samples_in
+from app.batches import Ask, Job, answers, joined
+from app.capacity import Capacity, Size
 from app.cores import share_of_cores
 from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.memory import keep_freed_memory
-from app.refusals import located
+from app.metrics import Metrics
 from app.settings import Settings
-from model_store.errors import InputError
 
 Answer = TypeVar("Answer")
 
-_BRIEF_ROW_SAMPLES = 1024
+# In multiplications, of which a core does some thirty thousand in a microsecond. Everybody waits
+# for a batch on the event loop: about four milliseconds.
+_BRIEF_WORK = 2**27
+# What a look at the sockets finds has yet to be read, which shows at the second look after it.
+_LOOKS_UNCHANGED = 2
+_MOST_LOOKS = 8
+# Only other long requests wait for a slice: about fifty milliseconds.
+_SLICE_WORK = 2**31
 
 
 class Inference:
-    """Answers questions about models on threads of its own.
+    """Answers questions about models.
 
     Args:
         settings: Its limits and its number of threads.
+        metrics: Is told of questions and batches.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         # For the whole process: torch has no other way.
-        at_once = settings.workers * settings.compute_threads
-        torch.set_num_threads(settings.threads_per_batch or share_of_cores(at_once))
+        torch.set_num_threads(settings.threads_per_batch or share_of_cores(settings.workers))
         keep_freed_memory()
-        self._settings = settings
-        self._threads = ThreadPoolExecutor(settings.compute_threads, thread_name_prefix="compute")
-        self._free = settings.compute_threads
-        self._starting = False
-        self._waiting: dict[_Question, deque[_Job]] = {}
-        # What asks the same as a brief batch waits for its end: one large batch takes less than
-        # two small ones that take the interpreter from each other.
-        self._brief: set[_Question] = set()
+        self._capacity = Capacity(settings)
+        self._metrics = metrics
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._computing = False
+        self._long: deque[Job] = deque()
+        self._brief: dict[Ask, deque[Job]] = {}
+        self._looking = False
+        self._arrived = 0
 
     def most_samples(self, model: LoadedModel, *, refine: int = 0) -> int:
         """Most samples that a request of one row can ask for, with so many steps of refinement."""
-        return most_samples(self._settings, model, refine=refine)
+        return self._capacity.most_samples(model.size, refine=refine)
 
-    def admit_rows(self, model: LoadedModel, rows: int) -> None:
-        """Nothing, if a request may have so many rows of the model.
+    def admit_rows(self, size: Size, rows: int) -> None:
+        """Nothing, if a request may have so many rows of a model of this size.
 
         Raises:
             TooManyRowsError: they are more than the server takes.
         """
-        admit_rows(self._settings, model, rows)
+        self._capacity.admit_rows(size, rows)
 
     async def run(
         self,
@@ -84,142 +95,117 @@ class Inference:
             RefusedBodyError: tensors of different lengths, or a row the model does not allow.
         """
         rows = _rows_in(arrays)
-        admit(self._settings, question, model, options, rows=rows)
+        items = tuple(options.items())
+        work_per_row = self._capacity.admit(question, model.size, items, rows=rows).work
         answer = asyncio.get_running_loop().create_future()
-        ask = _Question(question, model, tuple(arrays), tuple(options.items()))
-        job = _Job(ask, tuple(arrays.values()), rows, answer)
-        self._waiting.setdefault(ask, deque()).append(job)
-        if not self._starting:
-            # Not now but once the loop has read what else has arrived.
-            self._starting = True
-            asyncio.get_running_loop().call_soon(self._start)
-        found: Answer = await answer
+        ask = Ask(question, model, tuple(arrays), items)
+        at_once = max(1, _SLICE_WORK // work_per_row)
+        job = Job(ask, tuple(arrays.values()), rows, rows * work_per_row, at_once, answer)
+        if job.work > _BRIEF_WORK:
+            self._long.append(job)
+            self._compute()
+        else:
+            self._brief.setdefault(ask, deque()).append(job)
+            self._arrived += 1
+            self._start()
+        self._metrics.question_asked(model.name, model.version, rows)
+        try:
+            found: Answer = await answer
+        finally:
+            self._metrics.question_over()
         return found
 
     def close(self) -> None:
         """Takes no more work; what is still being computed is nobody's any longer."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
-        self._starting = False
-        while self._free and (batch := self._next_batch()):
-            self._free -= 1
-            if _is_brief(batch):
-                self._brief.add(batch[0].question)
-            work = asyncio.get_running_loop().run_in_executor(self._threads, _answers, batch)
-            work.add_done_callback(partial(self._finish, batch))
+        """Has a batch answered, not now but once the loop has read what else has arrived."""
+        if not self._looking:
+            self._looking = True
+            self._look(0, 0, 0)
 
-    def _next_batch(self) -> "list[_Job]":
-        """What the question that waits longest is asked about; nothing if all had better wait."""
-        question = next((q for q in self._waiting if q not in self._brief), None)
-        if question is None:
-            return []
+    def _look(self, seen: int, looks: int, unchanged: int) -> None:
+        """Looks again while more comes: many small batches take longer than a large one."""
+        unchanged = unchanged + 1 if seen == self._arrived else 0
+        if unchanged < _LOOKS_UNCHANGED and looks < _MOST_LOOKS:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._look, self._arrived, looks + 1, unchanged)
+            return
+        self._looking = False
+        self._answer_brief()
+
+    def _answer_brief(self) -> None:
+        """Answers one batch: what the question that waits longest is asked about."""
+        ask = next(iter(self._brief))
         # What is left over queues up behind the other questions.
-        queue = self._waiting.pop(question)
-        batch = [queue.popleft()]
-        rows = batch[0].rows
-        while queue and question.fields and rows + queue[0].rows <= self._settings.max_batch_rows:
-            batch.append(queue.popleft())
-            rows += batch[-1].rows
+        queue = self._brief.pop(ask)
+        batch = _next_batch(queue)
         if queue:
-            self._waiting[question] = queue
-        return batch
+            self._brief[ask] = queue
+        if batch:
+            began = time.perf_counter()
+            try:
+                found = answers(batch)
+            except Exception as error:  # noqa: BLE001 - it is told to whoever asked
+                found = [error] * len(batch)
+            for job, answer in zip(batch, found, strict=True):
+                job.settle(answer)
+            rows = sum([job.rows for job in batch])
+            self._metrics.batch_computed(rows, time.perf_counter() - began)
+        if self._brief:
+            self._start()
 
-    def _finish(self, batch: "list[_Job]", work: "asyncio.Future[list[Any]]") -> None:
-        self._free += 1
-        self._brief.discard(batch[0].question)
-        failure = work.exception()
-        answers = [failure] * len(batch) if failure else work.result()
-        for job, answer in zip(batch, answers, strict=True):
-            if job.answer.done():  # whoever asked has gone
-                continue
-            if isinstance(answer, BaseException):
-                job.answer.set_exception(answer)
-            else:
-                job.answer.set_result(answer)
-        self._start()
+    def _compute(self) -> None:
+        """Begins the next slice of long work, if the thread is free."""
+        while self._long and self._long[0].answer.done():
+            self._long.popleft()
+        if self._long and not self._computing:
+            self._computing = True
+            job = self._long.popleft()
+            began = time.perf_counter()
+            slice_ = asyncio.get_running_loop().run_in_executor(self._thread, job.compute_slice)
+            slice_.add_done_callback(partial(self._finish, job, job.next_rows, began))
 
-
-@dataclass(frozen=True)
-class _Question:
-    """What requests must have in common to be answered as one."""
-
-    function: Callable[..., Any]
-    model: LoadedModel
-    fields: tuple[str, ...]
-    options: tuple[tuple[str, Hashable], ...]
-
-    def ask(self, arrays: tuple[Tensor, ...]) -> Any:  # noqa: ANN401 - any function's answer
-        return self.function(self.model.vae, *arrays, **dict(self.options))
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """One request's part: its tensors, and where its answer goes."""
-
-    question: _Question
-    arrays: tuple[Tensor, ...]
-    rows: int
-    answer: "asyncio.Future[Any]"
+    def _finish(self, job: Job, rows: int, began: float, slice_: "asyncio.Future[None]") -> None:
+        self._computing = False
+        self._metrics.batch_computed(rows, time.perf_counter() - began)
+        if error := slice_.exception():
+            job.settle(error)
+        elif job.is_complete:
+            job.settle(joined(job.parts))
+        else:
+            # The other long requests have a slice each first.
+            self._long.append(job)
+        self._compute()
 
 
-def _is_brief(batch: list[_Job]) -> bool:
-    """Whether it takes milliseconds."""
-    rows = sum(job.rows for job in batch)
-    return rows * samples_in(dict(batch[0].question.options)) <= _BRIEF_ROW_SAMPLES
+def _next_batch(queue: deque[Job]) -> list[Job]:
+    """The first jobs that somebody still waits for, as many as are brief together."""
+    batch: list[Job] = []
+    work = 0
+    while queue:
+        job = queue[0]
+        work += job.work
+        if batch and (work > _BRIEF_WORK or not job.arrays):
+            break
+        queue.popleft()
+        if not job.answer.done():
+            batch.append(job)
+    return batch
 
 
 def _rows_in(arrays: Mapping[str, Tensor]) -> int:
     """The number of rows, the same in every tensor; a request without any counts as one."""
-    counts = {name: len(rows) for name, rows in arrays.items()}
-    first = next(iter(counts), "")
-    for name, count in counts.items():
-        if count != counts[first]:
+    # len of a tensor takes ten times as long.
+    counts = [rows.shape[0] for rows in arrays.values()]
+    if not counts:
+        return 1
+    for name, count in zip(arrays, counts, strict=True):
+        if count != counts[0]:
             message = (
-                f"{name} has {count} rows and {first} has {counts[first]}; needed as many of each."
+                f"{name} has {count} rows and {next(iter(arrays))} has {counts[0]}; "
+                "needed as many of each."
             )
             raise RefusedBodyError(Refusal(name, message))
-    return counts.get(first, 1)
-
-
-def _answers(batch: list[_Job]) -> list[Any]:
-    """Each job's answer, or the error that is its own."""
-    question = batch[0].question
-    if len(batch) == 1:
-        return [_answer(batch[0])]
-    try:
-        together = question.ask(tuple(map(torch.cat, zip(*(j.arrays for j in batch), strict=True))))
-    except InputError:
-        # One bad row must not fail its neighbours.
-        return [_answer(job) for job in batch]
-    return _parts(together, [job.rows for job in batch])
-
-
-def _answer(job: _Job) -> Any:  # noqa: ANN401 - any function's answer
-    try:
-        return job.question.ask(job.arrays)
-    except InputError as error:
-        arrays = dict(zip(job.question.fields, job.arrays, strict=True))
-        return located(error, job.question.model, arrays)
-
-
-def _parts(answer: Any, counts: list[int]) -> list[Any]:  # noqa: ANN401 - any function's answer
-    """The same answer for the first so many of the rows, for the next so many, and so on."""
-    if isinstance(answer, Tensor):
-        return list(answer.split(counts))
-    if isinstance(answer, dict):
-        columns = [_parts(value, counts) for value in answer.values()]
-        return [dict(zip(answer, each, strict=True)) for each in _transposed(columns, counts)]
-    if is_dataclass(answer) and not isinstance(answer, type):
-        columns = [_parts(getattr(answer, f.name), counts) for f in fields(answer)]
-        names = [f.name for f in fields(answer)]
-        kind = type(answer)
-        return [
-            kind(**dict(zip(names, each, strict=True))) for each in _transposed(columns, counts)
-        ]
-    return [answer] * len(counts)
-
-
-def _transposed(columns: list[list[Any]], counts: list[int]) -> Iterable[tuple[Any, ...]]:
-    """What each request has of every column; nothing of each where there is none."""
-    return zip(*columns, strict=True) if columns else [()] * len(counts)
+    return counts[0]

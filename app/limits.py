@@ -3,13 +3,13 @@
 import random
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.asgi import header
+from app.asgi import headers_of
 from app.errors import TooManyBytesError, problem_response
 from app.metrics import Metrics
 
@@ -38,12 +38,13 @@ class RequestLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _id_of(scope)
+        headers = headers_of(scope)
+        request_id = _id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         sending = _Sending(send, request_id)
         self.metrics.request_begun()
         try:
-            self._refuse_declared(scope)
+            self._refuse_declared(headers)
             await self.app(scope, _Receiving(receive, self.max_body_bytes), sending)
         except ClientDisconnect:
             # Nobody is there to be answered.
@@ -58,9 +59,9 @@ class RequestLimits:
             route = getattr(scope.get("route"), "path", None)
             self.metrics.request_ended(route, sending.status, seconds)
 
-    def _refuse_declared(self, scope: Scope) -> None:
-        declared = header(scope, b"content-length")
-        if declared.isdecimal() and int(declared) > self.max_body_bytes:
+    def _refuse_declared(self, headers: Mapping[bytes, bytes]) -> None:
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self.max_body_bytes:
             raise _too_many(f"{int(declared):,}", self.max_body_bytes)
 
 
@@ -101,9 +102,12 @@ class _Sending:
         await self._send(message)
 
 
-def _id_of(scope: Scope) -> str:
-    sent = _NOT_IN_AN_ID.sub("", header(scope, b"x-request-id")[:_LONGEST_ID])
-    return sent or f"{random.getrandbits(128):032x}"
+def _id_of(headers: Mapping[bytes, bytes]) -> str:
+    if sent := headers.get(b"x-request-id"):
+        shown = _NOT_IN_AN_ID.sub("", sent[:_LONGEST_ID].decode("latin-1"))
+        if shown:
+            return shown
+    return f"{random.getrandbits(128):032x}"
 
 
 def _too_many(came: str, limit: int) -> TooManyBytesError:

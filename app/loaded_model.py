@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from app.brightness import Brightness
+from app.capacity import Size
 from app.wire.columns import Column, columns_of
 from app.wire.diagnosis import Row
 from model_store.schema import CheckpointDocument, Feature
@@ -61,6 +62,11 @@ class LoadedModel:
         return self.document.model.features
 
     @cached_property
+    def size(self) -> Size:
+        """How large it is."""
+        return Size.of(self.vae)
+
+    @cached_property
     def row(self) -> Row:
         """What one row is on the wire."""
         return Row(self.event_shape, may_have_gaps=True)
@@ -80,7 +86,7 @@ class LoadedModel:
         """How its values are shown, if it is a model of images."""
         return Brightness.of(self.features, self.vae)
 
-    @property
+    @cached_property
     def measure(self) -> Literal["density", "probability", "mixed"]:
         """What the exponential of its log-likelihood is."""
         return self.vae.head.measure.value

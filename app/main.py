@@ -20,6 +20,7 @@ from app.inference import Inference
 from app.limits import RequestLimits
 from app.loaded_model import LoadedModel
 from app.metrics import Metrics
+from app.patience import Patience
 from app.routes import (
     decode,
     documentation,
@@ -52,6 +53,8 @@ QUESTIONS = (
     impute.router,
     interpolate.router,
 )
+
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 DESCRIPTION = """
 Ask trained variational autoencoders: encode, decode, sample, how likely is this row?
@@ -122,12 +125,17 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Everything an app needs from its start to its end."""
     # What is imported stays for good. Looking through all of torch for garbage stops the world for
-    # a tenth of a second, again and again.
+    # a tenth of a second, again and again. What is new is looked through less often than Python
+    # does by itself: requests make many objects and next to no garbage.
     gc.freeze()
-    inference = Inference(settings)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    inference = Inference(settings, counts)
     catalog = Catalog(FolderStore(settings.store), partial(_prepare, settings, inference, counts))
     questions = [route for router in QUESTIONS for route in router.routes]
-    app.state.services = Services(settings, catalog, inference, worker, Exposition(worker))
+    patience = Patience(settings.max_seconds)
+    app.state.services = Services(
+        settings, catalog, inference, patience, worker, Exposition(worker)
+    )
     app.state.documentation = Documentation(app, questions, catalog, inference)
     await catalog.open()
     if worker.replaces_another:

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from app.dependencies import Services
 from app.documentation import Documentation
 from app.main import create_app
+from app.protocol import GatheringProtocol
 from app.settings import Settings
 from app.workers import Worker, WorkerEndedError, supervise
 from model_store.errors import StorageError
@@ -83,6 +84,7 @@ def _serve(
     app = create_app(settings, worker)
     config = uvicorn.Config(
         app,
+        http=GatheringProtocol,
         lifespan="on",
         ws="none",
         proxy_headers=False,

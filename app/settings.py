@@ -24,10 +24,9 @@ class Settings(BaseSettings):
         max_samples: Largest `num_samples` (and `steps`).
         max_row_samples: Largest product of rows and samples, which is what the work costs.
         max_elements: Largest array of numbers held at once for one request: 64 M take 256 MiB.
-        compute_threads: Batches that a worker computes at the same time, each on its own thread.
+        max_seconds: Longest that an answer is worked on.
         threads_per_batch: Threads torch spreads one batch over; by default the share of the cores
             that the process may use, up to four.
-        max_batch_rows: Rows of waiting requests computed together.
         drain_seconds: How long requests in flight may take after SIGTERM.
         log_level: Least severe messages that are logged.
         access_log: Whether every request is logged.
@@ -46,12 +45,9 @@ class Settings(BaseSettings):
     max_row_samples: Positive = 4_000_000
     max_elements: Positive = 2**26
 
-    # Two: a long question leaves a thread to the short ones. More would only take the interpreter
-    # from each other, for what waits is answered as one batch.
-    compute_threads: Positive = 2
+    max_seconds: Positive = 300
+
     threads_per_batch: Positive | None = None
-    # Enough to pay for the calls, and little enough to stay in a core's cache.
-    max_batch_rows: Positive = 256
 
     drain_seconds: Positive = 30
     log_level: Literal["debug", "info", "warning", "error"] = "info"

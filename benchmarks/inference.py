@@ -27,7 +27,9 @@ from torch import Tensor
 
 from app.inference import Inference
 from app.loaded_model import LoadedModel
+from app.metrics import Metrics
 from app.settings import Settings
+from app.workers import Worker
 from benchmarks.comparison import WIDTH, Comparison, print_comparisons
 from benchmarks.load import LOAD_CORE
 from benchmarks.measured_model import MODEL, NAME, PIXELS, publish_model
@@ -148,7 +150,7 @@ def contenders_for(question: Question, root: Path, server: Server) -> Iterator[C
     model = LoadedModel.read(FolderStore(root), NAME, 1)
     plain = build_vae(MODEL)
     plain.load_state_dict(model.vae.state_dict())
-    inference = Inference(Settings(store=root))
+    inference = Inference(Settings(store=root), Metrics(Worker.alone()))
     with asyncio.Runner() as runner:
 
         def through_batcher(x: Tensor) -> Tensor:

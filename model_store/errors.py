@@ -26,6 +26,10 @@ class VaeError(Exception):
 class InputError(VaeError):
     """Data handed to a model that it cannot answer for."""
 
+    def after(self, rows: int) -> "InputError":  # noqa: ARG002 - for errors that name a row
+        """The same error where so many other rows stand in front."""
+        return self
+
 
 class ShapeError(InputError):
     """Inputs or latents of the wrong rank or width."""
@@ -48,6 +52,12 @@ class SupportError(InputError):
         self.value = value
         self.needed = needed
 
+    def after(self, rows: int) -> "SupportError":
+        """About a later row."""
+        return SupportError(
+            row=rows + self.row, feature=self.feature, value=self.value, needed=self.needed
+        )
+
 
 class OutOfRangeError(InputError):
     """A row for which the answer is not a finite number.
@@ -61,6 +71,10 @@ class OutOfRangeError(InputError):
         super().__init__(f"Row {row} lies so far from the data that it has no finite {quantity}.")
         self.row = row
         self.quantity = quantity
+
+    def after(self, rows: int) -> "OutOfRangeError":
+        """About a later row."""
+        return OutOfRangeError(row=rows + self.row, quantity=self.quantity)
 
 
 class StoreError(VaeError):

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.builders import small_checkpoint
 
 # Forked from a process that has imported torch and done nothing with it: quick and safe.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.builders"])
+_context.set_forkserver_preload(["tests.builders", "tests.memory"])
 
 _CALLS = {
     os: ("open", "write", "fsync", "link", "unlink", "mkdir", "replace", "close"),
@@ -28,6 +29,20 @@ def start(target: Callable[..., None], *arguments: object) -> BaseProcess:
     process = _context.Process(target=target, args=arguments)
     process.start()
     return process
+
+
+def returned_by(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+    """What the function, which must be one of a module, returns in a process of its own."""
+    receiving, sending = _context.Pipe(duplex=False)
+    with receiving, sending:
+        process = start(_send, sending, function, *arguments)
+        process.join(60)
+        assert process.exitcode == 0
+        return receiving.recv()
+
+
+def _send(sending: Connection, function: Callable[..., Any], *arguments: object) -> None:
+    sending.send(function(*arguments))
 
 
 def survives(target: Callable[..., None], *arguments: object) -> bool:

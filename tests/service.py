@@ -13,17 +13,37 @@ from fastapi import FastAPI
 from app.main import create_app
 from app.settings import Settings
 from app.workers import Worker
+from tests import media
+from tests.media import Medium
 
 JSON = {"Content-Type": "application/json"}
 
 
 class Service:
-    """Asks an app as a client would, from code that does not await."""
+    """Asks an app as a client would, from code that does not await.
 
-    def __init__(self, app: FastAPI, portal: BlockingPortal, client: httpx.AsyncClient) -> None:
+    Args:
+        app: The app.
+        portal: To the loop that it runs on.
+        client: Of the app, on that loop.
+        medium: In which questions are put and answered.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        portal: BlockingPortal,
+        client: httpx.AsyncClient,
+        medium: Medium = media.JSON,
+    ) -> None:
         self.app = app
         self.portal = portal
         self.client = client
+        self.medium = medium
+
+    def speaking(self, medium: Medium) -> "Service":
+        """The same app, asked in another medium."""
+        return Service(self.app, self.portal, self.client, medium)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.portal.call(lambda: self.client.get(path, headers=headers))
@@ -33,11 +53,21 @@ class Service:
         sent = JSON | headers
         return self.portal.call(lambda: self.client.post(path, content=content, headers=sent))
 
+    async def sent(self, question: str, model: str, body: dict[str, Any]) -> httpx.Response:
+        """The response to a question to a model, on the app's own loop."""
+        query, content = self.medium.question(body)
+        path = f"/v1/models/{model}/{question}{query}"
+        return await self.client.post(path, content=content, headers=self.medium.headers)
+
+    def put(self, question: str, model: str = "gaussian", **body: object) -> httpx.Response:
+        """The same, from code that does not await."""
+        return self.portal.call(self.sent, question, model, body)
+
     def ask(self, question: str, model: str = "gaussian", **body: object) -> dict[str, Any]:
-        """The 200 body of a question to a model."""
-        response = self.post(f"/v1/models/{model}/{question}", body)
+        """The 200 body of a question to a model, as it is in JSON."""
+        response = self.put(question, model, **body)
         assert response.status_code == 200, response.text
-        return dict(response.json())
+        return self.medium.read(response.content)
 
 
 def refused(response: httpx.Response, status: int) -> dict[str, Any]:

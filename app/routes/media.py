@@ -1,32 +1,31 @@
 """Bodies and answers in each media type: which a route takes and gives, and how they are read."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope
 
-from app.asgi import Headers, header, joined_header, read_body
+from app.asgi import Headers, read_body
 from app.errors import MediaTypeError, NotAcceptableError, Refusal, RefusedBodyError
-from app.inference import Inference
 from app.loaded_model import LoadedModel
 from app.schemas import pictures, tables
 from app.schemas.pictures import PictureReply
 from app.schemas.tensors import Question, Reply
 from app.wire import csv, json, negotiation, options, png, safetensors
-from app.wire.columns import Table
 
 # A body this large takes the parser milliseconds: not on the event loop. Text cells take it longer.
 _LARGE_BYTES = 2**18
 _LARGE_TEXT_BYTES = 2**14
 
+# Each is refused by name, in a hundred times the memory of the name.
+_MAX_UNKNOWN_FIELDS = 64
 
-@dataclass(frozen=True)
-class Sent:
+
+class Sent(NamedTuple):
     """A body as it came.
 
     Args:
@@ -40,99 +39,129 @@ class Sent:
     query: Sequence[tuple[str, str]] = ()
 
     @classmethod
-    async def of(cls, scope: Scope, receive: Receive) -> "Sent":
+    async def of(cls, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> "Sent":
         """The body of a request.
 
         Raises:
             MediaTypeError: it is compressed.
         """
-        if header(scope, b"content-encoding").lower() not in {"", "identity"}:
+        if headers.get(b"content-encoding", b"").lower() not in {b"", b"identity"}:
             raise MediaTypeError("The body is compressed; this route takes it as it is.")
-        media_type = header(scope, b"content-type").partition(";")[0].strip().lower()
+        media_type = _media_type(headers.get(b"content-type", b""))
         query = QueryParams(scope["query_string"]).multi_items() if scope["query_string"] else ()
         return cls(await read_body(receive), media_type, query)
 
 
-async def read(
-    sent: Sent, question: type[Question], model: LoadedModel, inference: Inference
-) -> Question:
-    """The body as what the endpoint takes.
+class Media:
+    """The bodies and the answers of a question to one model, in each media type.
 
-    Raises:
-        BodyError: it is not.
-        TooManyRowsError: more records than the server takes.
+    Args:
+        question: The body that the endpoint takes.
+        reply: What it returns.
+        model: The model that is asked.
+        admit: Raises for more rows of it than the server takes.
     """
-    rows = question.tables(model, inference.admit_rows)
-    decode = partial(_fields_of, sent, question, model, rows)
-    large = _LARGE_TEXT_BYTES if sent.media_type == csv.MEDIA_TYPE else _LARGE_BYTES
-    fields = decode() if len(sent.content) < large else await asyncio.to_thread(decode)
-    try:
-        return question.model_validate(fields)
-    except ValidationError as error:
-        raise RefusedBodyError(*_refusals(error, question)) from None
+
+    def __init__(
+        self,
+        question: type[Question],
+        reply: type[Reply],
+        model: LoadedModel,
+        admit: Callable[[int], None],
+    ) -> None:
+        self._question = question
+        self._rows = question.rows(model)
+        self._tables = question.tables(model, admit)
+        self._is_table = len(model.event_shape) == 1
+        # What tables and pictures say of their model; neither has a place for it.
+        self._named = [(b"x-model", f"{model.name}@{model.version}".encode())]
+        offered = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
+        if self._is_table:
+            offered.append(csv.MEDIA_TYPE)
+        if issubclass(reply, PictureReply) and pictures.are_images(model.event_shape):
+            offered.append(png.MEDIA_TYPE)
+        self._offered = tuple(offered)
+
+    def answer_type(self, headers: Mapping[bytes, bytes]) -> str:
+        """The media type to answer in.
+
+        Raises:
+            NotAcceptableError: the client accepts none that there is.
+        """
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        media_type = negotiation.accepted(accept, self._offered)
+        if media_type is None:
+            offered = ", ".join(self._offered)
+            raise NotAcceptableError(f"This model answers in {offered} here; needed one.")
+        return media_type
+
+    async def read(self, sent: Sent) -> Question:
+        """The body as what the endpoint takes.
+
+        Raises:
+            BodyError: it is not.
+            TooManyRowsError: more records than the server takes.
+        """
+        large = _LARGE_TEXT_BYTES if sent.media_type == csv.MEDIA_TYPE else _LARGE_BYTES
+        if len(sent.content) < large:
+            fields = self._fields_of(sent)
+        else:
+            fields = await asyncio.to_thread(self._fields_of, sent)
+        if len(fields) > len(self._question.model_fields) + _MAX_UNKNOWN_FIELDS:
+            raise RefusedBodyError(_too_many_fields(len(fields), self._question))
+        try:
+            return self._question.model_validate(fields)
+        except ValidationError as error:
+            raise RefusedBodyError(*_refusals(error, self._question)) from None
+
+    async def write(
+        self, reply: Reply, media_type: str, model: LoadedModel, most_numbers: int
+    ) -> tuple[bytes, Headers]:
+        """The answer in a media type and headers of its own.
+
+        Args:
+            reply: The answer.
+            media_type: One that `answer_type` gave.
+            model: The model that answered.
+            most_numbers: Most numbers of a picture.
+
+        Raises:
+            OutOfRangeError: a number of it is not finite.
+            NotAcceptableError: it is no table.
+            TooManySamplesError: it is too wide for a table, or too large for a picture.
+        """
+        if media_type == json.MEDIA_TYPE:
+            return json.encode(reply), ()
+        if media_type == safetensors.MEDIA_TYPE:
+            return safetensors.encode(reply), ()
+        if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
+            content = await asyncio.to_thread(pictures.encode, reply, model, most_numbers)
+        else:
+            content = await asyncio.to_thread(tables.encode, reply, model.columns)
+        return content, self._named
+
+    def _fields_of(self, sent: Sent) -> dict[str, Any]:
+        question = self._question
+        if sent.media_type == json.MEDIA_TYPE:
+            options.refuse_any(sent.query)
+            return json.decode(sent.content, self._rows, question.model_fields, self._tables)
+        if sent.media_type == safetensors.MEDIA_TYPE:
+            chosen = options.decode(sent.query, question.in_body())
+            return {**chosen, **safetensors.decode(sent.content, self._rows)}
+        if sent.media_type == csv.MEDIA_TYPE and self._tables and self._is_table:
+            chosen = options.decode(sent.query, question.in_body())
+            ((name, table),) = self._tables.items()
+            return {**chosen, name: csv.decode(sent.content, name, table)}
+        taken = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
+        if self._tables:
+            taken.append(f"{csv.MEDIA_TYPE} for tables")
+        came = "another one" if sent.media_type else "missing"
+        raise MediaTypeError(f"The Content-Type is {came}; this route takes {', '.join(taken)}.")
 
 
-def answer_type(scope: Scope, model: LoadedModel, reply: type[Reply]) -> str:
-    """The media type to answer in, if the answer is of this class.
-
-    Raises:
-        NotAcceptableError: the client accepts none that there is.
-    """
-    offered = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
-    if len(model.event_shape) == 1:
-        offered.append(csv.MEDIA_TYPE)
-    if issubclass(reply, PictureReply) and pictures.are_images(model.event_shape):
-        offered.append(png.MEDIA_TYPE)
-    media_type = negotiation.accepted(joined_header(scope, b"accept"), offered)
-    if media_type is None:
-        raise NotAcceptableError(f"This model answers in {', '.join(offered)} here; needed one.")
-    return media_type
-
-
-async def write(
-    reply: Reply, media_type: str, model: LoadedModel, most_numbers: int
-) -> tuple[bytes, Headers]:
-    """The answer in a media type and headers of its own, a picture of no more numbers than given.
-
-    Raises:
-        OutOfRangeError: a number of it is not finite.
-        NotAcceptableError: it is no table.
-        TooManySamplesError: it is too wide for a table, or too large for a picture.
-    """
-    if media_type == safetensors.MEDIA_TYPE:
-        return safetensors.encode(reply), ()
-    if media_type == csv.MEDIA_TYPE:
-        return await asyncio.to_thread(tables.encode, reply, model.columns), _named(model)
-    if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
-        content = await asyncio.to_thread(pictures.encode, reply, model, most_numbers)
-        return content, _named(model)
-    return json.encode(reply), ()
-
-
-def _named(model: LoadedModel) -> Headers:
-    """What tables and pictures say of their model; neither has a place for it."""
-    return [(b"x-model", f"{model.name}@{model.version}".encode())]
-
-
-def _fields_of(
-    sent: Sent, question: type[Question], model: LoadedModel, tables: Mapping[str, Table]
-) -> dict[str, Any]:
-    rows = question.rows(model)
-    if sent.media_type == json.MEDIA_TYPE:
-        options.refuse_any(sent.query)
-        return json.decode(sent.content, rows, question.model_fields, tables)
-    if sent.media_type == safetensors.MEDIA_TYPE:
-        chosen = options.decode(sent.query, question.in_body())
-        return {**chosen, **safetensors.decode(sent.content, rows)}
-    if sent.media_type == csv.MEDIA_TYPE and tables and len(model.event_shape) == 1:
-        chosen = options.decode(sent.query, question.in_body())
-        ((name, table),) = tables.items()
-        return {**chosen, name: csv.decode(sent.content, name, table)}
-    taken = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
-    if tables:
-        taken.append(f"{csv.MEDIA_TYPE} for tables")
-    came = "another one" if sent.media_type else "missing"
-    raise MediaTypeError(f"The Content-Type is {came}; this route takes {', '.join(taken)}.")
+@lru_cache(maxsize=256)
+def _media_type(content_type: bytes) -> str:
+    return content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def _refusals(error: ValidationError, question: type[Question]) -> list[Refusal]:
@@ -148,6 +177,11 @@ def _refusal(name: str, kind: str, message: str, question: type[Question]) -> Re
     if kind == "missing":
         return Refusal(name, f"{name} is missing.")
     return Refusal(name, f"{name}: {message[:1].lower()}{message[1:]}.")
+
+
+def _too_many_fields(count: int, question: type[Question]) -> Refusal:
+    known = ", ".join(question.model_fields)
+    return Refusal("body", f"The body has {count:,} fields; this route takes {known}.")
 
 
 def _unknown_field(name: str, known: str) -> Refusal:

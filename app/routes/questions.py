@@ -6,19 +6,19 @@ is looked at twice, and a body is checked against the very model that the path n
 
 import inspect
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, get_type_hints
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from app.asgi import respond
+from app.asgi import headers_of, respond
 from app.dependencies import Services
 from app.inference import Inference
 from app.loaded_model import LoadedModel
-from app.routes import media
-from app.routes.media import Sent
+from app.routes.media import Media, Sent
 from app.schemas.problem import documented
 from app.schemas.tensors import Question, Reply
 
@@ -36,15 +36,22 @@ class QuestionRoute(APIRoute):
         if tuple(inspect.signature(endpoint).parameters) != _PARAMETERS:
             raise TypeError(f"{endpoint.__name__} must take {', '.join(_PARAMETERS)}.")
         self.app = self._run
+        self._media: WeakKeyDictionary[LoadedModel, Media] = WeakKeyDictionary()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, in the place of FastAPI's own handling."""
         services: Services = scope["app"].state.services
-        model = await services.catalog.get(scope["path_params"]["model"])
-        wanted = media.answer_type(scope, model, self.reply)
-        reply = await self.answer(await Sent.of(scope, receive), model, services.inference)
-        content, headers = await media.write(reply, wanted, model, services.settings.max_elements)
-        await respond(send, content, wanted, headers)
+        catalog, reference = services.catalog, scope["path_params"]["model"]
+        model = catalog.at_hand(reference) or await catalog.get(reference)
+        media = self._media_of(model, services.inference)
+        headers = headers_of(scope)
+        wanted = media.answer_type(headers)
+        sent = await Sent.of(scope, headers, receive)
+        with services.patience.while_there(receive):
+            reply = await self._answer(sent, media, model, services.inference)
+        most_numbers = services.settings.max_elements
+        content, described = await media.write(reply, wanted, model, most_numbers)
+        await respond(send, content, wanted, described)
 
     @cached_property
     def question(self) -> type[Question]:
@@ -64,9 +71,21 @@ class QuestionRoute(APIRoute):
         Raises:
             VaeError: the body, or what it asks for, is refused.
         """
-        body = await media.read(sent, self.question, model, inference)
+        return await self._answer(sent, self._media_of(model, inference), model, inference)
+
+    async def _answer(
+        self, sent: Sent, media: Media, model: LoadedModel, inference: Inference
+    ) -> Reply:
+        body = await media.read(sent)
         reply: Reply = await self.endpoint(body=body, model=model, inference=inference)
         return reply
+
+    def _media_of(self, model: LoadedModel, inference: Inference) -> Media:
+        media = self._media.get(model)
+        if media is None:
+            admit = partial(inference.admit_rows, model.size)
+            self._media[model] = media = Media(self.question, self.reply, model, admit)
+        return media
 
 
 def question_router() -> APIRouter:
@@ -75,5 +94,5 @@ def question_router() -> APIRouter:
         prefix=PREFIX,
         route_class=QuestionRoute,
         tags=["questions"],
-        responses=documented(400, 404, 406, 413, 415, 422, 500, 503),
+        responses=documented(400, 404, 406, 413, 415, 422, 500, 503, 504),
     )

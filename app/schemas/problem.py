@@ -9,6 +9,7 @@ from app.errors import (
     PROBLEM_MEDIA_TYPE,
     PROBLEMS,
     BrokenModelError,
+    DeadlineError,
     MediaTypeError,
     NotAcceptableError,
     NotJsonError,
@@ -43,6 +44,10 @@ _EXAMPLES: dict[int, tuple[Problem, str]] = {
     503: (
         PROBLEMS[BrokenModelError],
         "digits@3 cannot be served: The tensor bytes do not have the digest that was published.",
+    ),
+    504: (
+        PROBLEMS[DeadlineError],
+        "The answer would take more than the 300 s that this server gives it; needed fewer rows.",
     ),
 }
 

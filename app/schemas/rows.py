@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 from torch import Tensor
 
 from app.errors import Refusal, RefusedBodyError
@@ -59,16 +59,22 @@ class RowsQuestion(Question):
         return {*super().in_body(), "records"}
 
     @classmethod
-    def tables(
-        cls, model: LoadedModel, admit: Callable[[LoadedModel, int], None]
-    ) -> Mapping[str, Table]:
+    def tables(cls, model: LoadedModel, admit: Callable[[int], None]) -> Mapping[str, Table]:
         """Records of the model's features."""
-        return {"records": Table(model.columns, model.event_shape, lambda rows: admit(model, rows))}
+        return {"records": Table(model.columns, model.event_shape, admit)}
 
     @classmethod
     def example(cls, model: LoadedModel) -> dict[str, object]:
         """With `inputs`, which every model takes."""
         return {n: value for n, value in super().example(model).items() if n != "records"}
+
+    @field_validator("records", mode="before")
+    @classmethod
+    def _is_of_records(cls, value: object) -> object:
+        # In a medium that has none there can still be something of that name.
+        if not isinstance(value, Tensor):
+            raise PydanticCustomError("no_records", "needed an array of records")
+        return value
 
     @model_validator(mode="after")
     def _has_rows_once(self) -> Self:

@@ -5,7 +5,7 @@ model that is asked, and no number of it becomes a Python object.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
 import torch
@@ -109,13 +109,13 @@ class Question(BaseModel):
     def tables(
         cls,
         model: LoadedModel,  # noqa: ARG003 - for the questions that have some
-        admit: Callable[[LoadedModel, int], None],  # noqa: ARG003
+        admit: Callable[[int], None],  # noqa: ARG003
     ) -> Mapping[str, Table]:
         """What its fields of records hold for this model; most questions have none.
 
         Args:
             model: The model that is asked.
-            admit: Raises for more rows of a model than the server takes.
+            admit: Raises for more rows than the server takes.
         """
         return {}
 
@@ -162,9 +162,14 @@ class Reply(BaseModel):
     model: ModelVersion = Field(description="The model and the version that answered.")
 
 
+@lru_cache(maxsize=1024)
+def _version(name: str, version: int) -> ModelVersion:
+    return ModelVersion(name=name, version=version)
+
+
 def version_of(model: LoadedModel) -> ModelVersion:
     """The model's name in its own answers."""
-    return ModelVersion(name=model.name, version=model.version)
+    return _version(model.name, model.version)
 
 
 def if_any(**values: torch.Tensor | None) -> dict[str, Any]:

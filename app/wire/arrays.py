@@ -6,7 +6,7 @@ the place of an answer they are not sure of; only the third says what is wrong.
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import simdjson
@@ -21,8 +21,20 @@ _Shape = tuple[int, ...]
 _STAND_INS = tuple(b"%de99" % digit for digit in range(1, 10))
 
 
+class Others(NamedTuple):
+    """What the other fields of a body hold that looks like a part of a tensor.
+
+    Args:
+        nulls: How many of them are null.
+        lists: How many are arrays.
+    """
+
+    nulls: int = 0
+    lists: int = 0
+
+
 def read_arrays(
-    content: bytes, values: Mapping[str, object], rows: Mapping[str, Row], *, lists: int = 0
+    content: bytes, values: Mapping[str, object], rows: Mapping[str, Row], others: Others
 ) -> Arrays | None:
     """The arrays, if all of them are numbers in the right shape.
 
@@ -30,23 +42,23 @@ def read_arrays(
         content: The body that holds them.
         values: What it has for each of its tensors.
         rows: What one row of each should be.
-        lists: How many of its other fields are arrays.
+        others: What its other fields hold.
     """
-    found = {name: _quickly(value, rows[name].shape) for name, value in values.items()}
-    arrays = {name: array for name, array in found.items() if array is not None}
+    arrays: Arrays = {}
+    brackets = others.lists
+    for name, value in values.items():
+        array = _quickly(value, rows[name].shape)
+        if array is None:
+            return None
+        arrays[name] = array
+        brackets += _brackets(array)
     # Flattening hides arrays in the place of numbers: [[1, [2, 3], []]] passes for [[1, 2, 3]].
     # Every array opens one bracket, so no more brackets than expected means no such arrays.
-    expected = sum(_brackets(array) for array in arrays.values())
-    return arrays if len(arrays) == len(found) and content.count(b"[") == expected + lists else None
+    return arrays if content.count(b"[") == brackets else None
 
 
 def read_arrays_with_gaps(
-    content: bytes,
-    names: list[str],
-    rows: Mapping[str, Row],
-    *,
-    nulls_elsewhere: int,
-    lists: int = 0,
+    content: bytes, names: list[str], rows: Mapping[str, Row], others: Others
 ) -> Arrays | None:
     """The same for a body with null in the place of some numbers, which become NaN.
 
@@ -57,17 +69,16 @@ def read_arrays_with_gaps(
         content: The body, a JSON object.
         names: Its fields that hold tensors.
         rows: What one row of each should be.
-        nulls_elsewhere: How many of its other fields are null.
-        lists: How many of its other fields are arrays.
+        others: What its other fields hold.
     """
-    nulls = content.count(b"null") - nulls_elsewhere
+    nulls = content.count(b"null") - others.nulls
     stand_in = next((text for text in _STAND_INS if text not in content), None)
     if nulls <= 0 or stand_in is None:
         return None
     filled = content.replace(b"null", stand_in)
     document: Any = simdjson.Parser().parse(filled)
     values = {name: document[name] for name in names}
-    arrays = read_arrays(filled, values, rows, lists=lists)
+    arrays = read_arrays(filled, values, rows, others)
     if arrays is None:
         return None
     gaps = {name: array == float(stand_in) for name, array in arrays.items()}
@@ -117,7 +128,11 @@ def _fits(rows: Any, shape: _Shape) -> bool:  # noqa: ANN401 - any JSON value
 
 def _brackets(array: np.ndarray) -> int:
     """How many brackets the array opens when it is written down."""
-    return sum(math.prod(array.shape[:axis]) for axis in range(array.ndim))
+    brackets, arrays = 0, 1
+    for length in array.shape:
+        brackets += arrays
+        arrays *= length
+    return brackets
 
 
 def _cells(value: Any, depth: int) -> Iterator[Any]:  # noqa: ANN401 - any JSON value

@@ -50,6 +50,33 @@ def refuse_unless_rows(name: str, value: object, row: Row) -> None:
         _refuse_unless_row(f"{name}[{i}]", values, row)
 
 
+def refuse_unless_shape(name: str, shape: tuple[int, ...], row: Row, *, cell: object = 0.0) -> None:
+    """The same of values known to have a shape, in the words for nested arrays of that shape.
+
+    Args:
+        name: The field.
+        shape: The axes that it has, that of rows included.
+        row: What each row should be.
+        cell: One of the values: what is said of the first one is true of all.
+
+    Raises:
+        RefusedBodyError: they are no such rows, with the first place where.
+    """
+    if not shape:
+        raise _refusal(name, f"is {kind_of(cell)}; needed an array of rows")
+    if shape[0] == 0:
+        raise _refusal(name, "has no rows; needed at least one")
+    place, axes = f"{name}[0]", shape[1:]
+    if not axes:
+        raise _refusal(place, f"is {kind_of(cell)}; {row.taker} takes rows of {row}")
+    reached = axes[: len(row.shape)]
+    leaf = cell if len(axes) <= len(row.shape) else []
+    if 0 not in reached and not _is_number(leaf):
+        raise _refusal(place + "[0]" * len(reached), _why_not_a_number(leaf))
+    if axes != row.shape:
+        raise _not_a_row(place, math.prod(reached), row)
+
+
 def kind_of(value: object) -> str:
     """What kind of JSON value it is, with its article."""
     if value is None:
@@ -74,11 +101,15 @@ def _refuse_unless_row(place: str, values: object, row: Row) -> None:
         if not is_cell(value):
             raise _refusal(inner, _why_not_a_number(value))
         count += 1
+    raise _not_a_row(place, count, row)
+
+
+def _not_a_row(place: str, count: int, row: Row) -> RefusedBodyError:
+    """The refusal of so many numbers that are not nested as a row is."""
     if count != math.prod(row.shape):
-        raise _refusal(place, f"has {count} values; {row.taker} takes {row}")
-    raise _refusal(
-        place, f"does not nest its {count} values as {row.shape}, which {row.taker} takes"
-    )
+        return _refusal(place, f"has {count} values; {row.taker} takes {row}")
+    nested = f"does not nest its {count} values as {row.shape}, which {row.taker} takes"
+    return _refusal(place, nested)
 
 
 def _is_row(value: object, shape: tuple[int, ...], is_cell: Callable[[object], bool]) -> bool:
@@ -107,9 +138,14 @@ def _is_number_or_gap(value: object) -> bool:
     return value is None or _is_number(value)
 
 
+def why_not_missing(came: str) -> str:
+    """The rest of the sentence about a gap where there can be none."""
+    return f"is {came}; needed a number, for no value of this field may be missing"
+
+
 def _why_not_a_number(value: object) -> str:
     if value is None:
-        return "is null; needed a number, for no value of this field may be missing"
+        return why_not_missing("null")
     if type(value) in (int, float):
         return "is beyond the range of 64-bit floats; needed a finite number"
     return f"is {kind_of(value)}; needed a number"

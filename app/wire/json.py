@@ -8,8 +8,7 @@ at again, slowly, to say what is wrong with it or to find that it is right after
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Never
+from typing import Any, NamedTuple, Never
 
 import orjson
 import simdjson
@@ -18,7 +17,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from app.errors import NotJsonError, Refusal, RefusedBodyError
-from app.wire.arrays import Arrays, read_array_slowly, read_arrays, read_arrays_with_gaps
+from app.wire.arrays import Arrays, Others, read_array_slowly, read_arrays, read_arrays_with_gaps
 from app.wire.columns import Table
 from app.wire.diagnosis import Row, kind_of
 from app.wire.records import read_records
@@ -51,16 +50,17 @@ def decode(
         RefusedBodyError: it is no object, names a field twice, or a tensor is not one.
         TooManyRowsError: more records than the server takes.
     """
-    body = _look(content, rows, others, tables or {})
-    names, arrays = body.tensors, body.arrays
-    if arrays is None and not body.odd:
-        arrays = read_arrays_with_gaps(
-            content, names, rows, nulls_elsewhere=body.nulls, lists=body.lists
-        )
+    found = _look(content, rows, others, tables or {})
+    arrays = found.arrays
+    if arrays is None and not found.odd:
+        arrays = read_arrays_with_gaps(content, found.tensors, rows, found.others)
     if arrays is None:
         document = _parse(content)
+        names = found.tensors
         arrays = {name: read_array_slowly(name, document[name], rows[name]) for name in names}
-    return {**body.plain, **{name: torch.from_numpy(array) for name, array in arrays.items()}}
+    for name, array in arrays.items():
+        found.plain[name] = torch.from_numpy(array)
+    return found.plain
 
 
 def encode(answer: BaseModel) -> bytes:
@@ -73,28 +73,26 @@ def encode(answer: BaseModel) -> bytes:
     return orjson.dumps(_jsonable(answer), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _jsonable(value: object) -> object:
-    if isinstance(value, BaseModel):
-        # What was set to None is null; what was left at None is left out.
-        known = value.model_fields_set
-        fields = value.__dict__.items()
-        written = {n: v for n, v in fields if v is not None or n in known}
-        return {n: _field(type(value), n, v) for n, v in written.items()}
-    return value
+def _jsonable(body: BaseModel) -> dict[str, object]:
+    # What was set to None is null; what was left at None is left out.
+    kind, known = type(body), body.__pydantic_fields_set__
+    return {n: _field(kind, n, v) for n, v in body.__dict__.items() if v is not None or n in known}
 
 
 def _field(body: type[BaseModel], name: str, value: object) -> object:
     if isinstance(value, Tensor):
         # orjson writes null for NaN.
         return _few_numbers(value) or array_of(body, name, value)
+    if isinstance(value, str):
+        return value
     if isinstance(value, dict):
         return {n: _field(body, f"{name}.{n}", v) for n, v in value.items()}
-    return _jsonable(value)
+    return _jsonable(value) if isinstance(value, BaseModel) else value
 
 
 def _few_numbers(values: Tensor) -> list[float] | None:
     """The numbers themselves, where they are so few that arrays would take longer."""
-    if values.dtype != torch.float64 or values.ndim != 1 or len(values) > _FEW:
+    if values.numel() > _FEW or values.ndim != 1 or values.dtype != torch.float64:
         return None
     numbers: list[float] = values.tolist()
     return numbers if all(map(math.isfinite, numbers)) else None
@@ -104,24 +102,21 @@ def _few_numbers(values: Tensor) -> list[float] | None:
 _LONGEST_LIST = 1_000_000
 
 
-@dataclass(frozen=True)
-class _Look:
+class _Look(NamedTuple):
     """What a first look at a body finds; the parsed body itself, which is large, is let go.
 
     Args:
         plain: The values of the other fields, records already read.
         tensors: The names of the fields of arrays.
         arrays: Their arrays, if they are right and without gaps.
-        nulls: How many of the plain values that were read are null.
-        lists: How many of them are arrays.
+        others: What the other fields hold that looks like a part of an array.
         odd: Whether only the slow parser takes the body.
     """
 
-    plain: dict[str, object]
+    plain: dict[str, Any]
     tensors: list[str]
     arrays: Arrays | None
-    nulls: int
-    lists: int
+    others: Others
     odd: bool
 
 
@@ -139,28 +134,30 @@ def _look(
     names = list(document)
     if len(set(names)) < len(names):
         raise RefusedBodyError(Refusal("body", "The body names a field twice; needed it once."))
-    tensors = [name for name in names if name in rows]
-    # The values of fields that are not known are not read.
-    plain: dict[str, object] = {
-        n: _plain(document[n]) if n in others else None for n in names if n not in rows
-    }
-    for name in tables.keys() & plain.keys():
-        records = read_records(name, document[name], tables[name], body_bytes=len(content))
-        plain[name] = torch.from_numpy(records)
-    lists = sum(isinstance(value, list) for value in plain.values())
-    values = {name: document[name] for name in tensors}
-    return _Look(
-        plain=plain,
-        tensors=tensors,
-        arrays=read_arrays(content, values, rows, lists=lists),
-        nulls=sum(value is None for name, value in plain.items() if name in others),
-        lists=lists,
-        odd=isinstance(document, dict),
-    )
+    values: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
+    nulls = lists = 0
+    for name in names:
+        if name in rows:
+            values[name] = document[name]
+        elif name in tables:
+            records = read_records(name, document[name], tables[name], body_bytes=len(content))
+            plain[name] = torch.from_numpy(records)
+        elif name in others:
+            plain[name] = value = _plain(document[name])
+            nulls += value is None
+            lists += isinstance(value, list)
+        else:
+            plain[name] = None
+    beside = Others(nulls, lists)
+    arrays = read_arrays(content, values, rows, beside) if values else {}
+    return _Look(plain, list(values), arrays, beside, odd=isinstance(document, dict))
 
 
 def _plain(value: Any) -> object:  # noqa: ANN401 - any JSON value
     """An option: one value, or a short list of numbers; what is nested otherwise becomes empty."""
+    if isinstance(value, int | float | str):
+        return value
     if isinstance(value, simdjson.Object | dict):
         return {}
     if isinstance(value, simdjson.Array | list):
@@ -207,8 +204,8 @@ def _refuse_constant(name: str) -> Never:
 
 
 def _integer(digits: str) -> int | float:
-    # Python refuses to read integers of thousands of digits; as a float they are infinite.
-    return int(digits) if len(digits) < 400 else float(digits)
+    # Longer ones may be beyond 64-bit floats, and Python reads none of thousands of digits.
+    return int(digits) if len(digits) < 309 else float(digits)
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

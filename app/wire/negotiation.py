@@ -1,7 +1,7 @@
 """Which media type an answer has: the one that the Accept header likes best (RFC 9110, 12.5.1)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class _Range:
         return self.quality, self.specificity, -self.position
 
 
-def accepted(accept: str, offered: Sequence[str]) -> str | None:
+@lru_cache(maxsize=256)
+def accepted(accept: str, offered: tuple[str, ...]) -> str | None:
     """The media type to answer in, or None if nothing that is offered is accepted.
 
     Args:

@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from app.errors import Refusal, RefusedBodyError
+from app.errors import BodyError, Refusal, RefusedBodyError
+from app.wire import json
 from app.wire.columns import shown
 
 
@@ -39,11 +40,22 @@ def refuse_any(query: Iterable[tuple[str, str]]) -> None:
         raise _refusal(name, "stands in the query string; needed in the JSON body")
 
 
-def _value(text: str) -> Any:  # noqa: ANN401 - any JSON value
+def _value(text: str) -> object:
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
+        return _as_in_a_body(text)
+    # Other numbers and arrays differ between parsers; these do not, and are most of all options.
+    return value if isinstance(value, int | str | None) else _as_in_a_body(text)
+
+
+def _as_in_a_body(text: str) -> object:
+    """What the option would be as a field of a JSON body, or else the text."""
+    try:
+        fields = json.decode(b'{"option":%s}' % text.encode(errors="replace"), {}, ["option"])
+    except BodyError:
         return text
+    return fields["option"] if len(fields) == 1 else text
 
 
 def _refusal(name: str, sentence: str) -> RefusedBodyError:

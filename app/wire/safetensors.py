@@ -5,6 +5,7 @@ computed in (float32 for most, float64 for sums, int64, bool), NaN for what is u
 other field is text in the file's metadata: as it is if it is text, else as JSON.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,15 +18,14 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from app.errors import MalformedBodyError
-from app.wire.columns import refusal, shown
-from app.wire.diagnosis import Row
+from app.wire.columns import refusal
+from app.wire.diagnosis import Row, refuse_unless_shape, why_not_missing
 from app.wire.undefined import array_of
 
 MEDIA_TYPE = "application/vnd.safetensors"
 
 # A body has a tensor or two; the parser would make Python objects of a million of them.
 _MAX_HEADER_BYTES = 2**16
-_MAX_SHOWN_AXES = 8
 
 _DTYPES = {
     "F16": torch.float16,
@@ -43,16 +43,17 @@ _DTYPES = {
 }
 
 
-def decode(content: bytes, rows: Mapping[str, Row]) -> dict[str, Tensor]:
+def decode(content: bytes, rows: Mapping[str, Row]) -> dict[str, object]:
     """The tensors of a file, (rows, *shape) in float64.
 
     Args:
         content: The body.
-        rows: The tensors it may hold, and what one row of each is.
+        rows: The tensors it may hold, and what one row of each is. Others are not read: they are
+            what is nested to the schema, which takes none in the place of an option.
 
     Raises:
         MalformedBodyError: the body is no safetensors file.
-        RefusedBodyError: a tensor is not known, or not of such rows.
+        RefusedBodyError: a tensor is not of such rows.
     """
     size = int.from_bytes(content[:8], "little")
     if size > _MAX_HEADER_BYTES:
@@ -64,7 +65,7 @@ def decode(content: bytes, rows: Mapping[str, Row]) -> dict[str, Tensor]:
         entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     except (safetensors.SafetensorError, UnicodeError):
         raise MalformedBodyError("The body is no safetensors file.") from None
-    return {name: _tensor(name, entry, rows) for name, entry in entries}
+    return {n: _tensor(n, entry, rows[n]) if n in rows else {} for n, entry in entries}
 
 
 def encode(answer: BaseModel) -> bytes:
@@ -101,30 +102,25 @@ def _as_json(value: object) -> str:
     return orjson.dumps(value, default=BaseModel.model_dump).decode()
 
 
-def _tensor(name: str, entry: Mapping[str, Any], rows: Mapping[str, Row]) -> Tensor:
-    row = rows.get(name)
-    if row is None:
-        known = ", ".join(rows) or "none"
-        raise refusal("body", f"has a tensor {shown(name)}; this route takes {known}")
+def _tensor(name: str, entry: Mapping[str, Any], row: Row) -> Tensor:
     dtype, shape = _DTYPES.get(entry["dtype"]), tuple(entry["shape"])
+    refuse_unless_shape(name, shape, row, cell=False if entry["dtype"] == "BOOL" else 0.0)
     if dtype is None:
         raise refusal(name, f"has type {entry['dtype']}; needed floats or integers")
-    if shape[1:] != row.shape or not shape:
-        came = f"shape {shape}" if len(shape) <= _MAX_SHOWN_AXES else f"{len(shape)} axes"
-        needed = ", ".join(map(str, row.shape))
-        raise refusal(name, f"has {came}; {row.taker} takes (rows, {needed})")
-    if shape[0] == 0:
-        raise refusal(name, "has no rows; needed at least one")
-    values = torch.frombuffer(entry["data"], dtype=dtype)
-    return _checked(name, values.to(torch.float64).view(shape), row)
+    values = torch.frombuffer(entry["data"], dtype=dtype).view(shape)
+    if dtype.is_floating_point:
+        _refuse_unless_finite(name, values, row)
+    return values.to(torch.float64)
 
 
-def _checked(name: str, values: Tensor, row: Row) -> Tensor:
+def _refuse_unless_finite(name: str, values: Tensor, row: Row) -> None:
     wrong = values.isinf() if row.may_have_gaps else ~values.isfinite()
-    if bool(wrong.any()):
-        place = torch.nonzero(wrong)[0].tolist()
-        came = float(values[tuple(place)])
-        needed = "a finite number" + (", or NaN where it is missing" if row.may_have_gaps else "")
-        where = "".join(f"[{index}]" for index in place)
-        raise refusal(f"{name}{where}", f"is {came}; needed {needed}")
-    return values
+    if not wrong.any():
+        return
+    # Not torch.nonzero, which lists every place.
+    place = np.unravel_index(int(wrong.numpy().argmax()), wrong.shape)
+    came = float(values[tuple(map(int, place))])
+    where = name + "".join(f"[{index}]" for index in place)
+    if math.isnan(came):
+        raise refusal(where, why_not_missing("NaN"))
+    raise refusal(where, f"is {came}; needed a finite number")

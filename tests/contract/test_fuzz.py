@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import small_checkpoint, small_store
+from tests.builders import named_checkpoint, small_checkpoint, small_store
+from tests.media import CSV, JSON, SAFETENSORS, Medium
+from tests.mutations import mutated
 from tests.service import Service, refused, serving
 
 QUESTIONS = [
@@ -39,12 +42,13 @@ bodies = st.dictionaries(st.sampled_from(FIELDS), values | rows | st.integers(0,
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = small_store(tmp_path_factory.mktemp("store"), "gaussian")
     store.publish("poisson", small_checkpoint("poisson"))
+    store.publish("table", named_checkpoint())
     with serving(store.root) as service:
         yield service
 
 
-def assert_answered(service: Service, path: str, body: bytes) -> None:
-    response = service.post(path, body)
+def assert_answered(service: Service, path: str, body: bytes, **headers: str) -> None:
+    response = service.post(path, body, **headers)
     assert response.status_code < 500, response.text
     if response.status_code != 200:
         refused(response, response.status_code)
@@ -77,6 +81,34 @@ def test_a_body_with_one_byte_changed_is_answered(
     body[position] = byte
 
     assert_answered(service, "/v1/models/gaussian/elbo", bytes(body))
+
+
+INPUTS = {"inputs": [[1.5, 1, 2, None, -0.5, 0], [0, 0, 0, 0, 0, 1]], "seed": 1, "num_samples": 3}
+RECORD = {"age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": None, "job": "cook"}
+QUESTIONS_OF_TABLES = [
+    (medium, *medium.question(body))
+    for medium, body in [
+        (JSON, INPUTS),
+        (JSON, {"records": [RECORD, {}], "num_samples": 2}),
+        (SAFETENSORS, INPUTS),
+        (CSV, {"records": [RECORD], "seed": 2}),
+    ]
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    data=st.data(), sent=st.sampled_from(QUESTIONS_OF_TABLES), question=st.sampled_from(QUESTIONS)
+)
+def test_a_body_that_was_right_once_is_answered_in_every_medium(
+    service: Service, data: st.DataObject, sent: tuple[Medium, str, bytes], question: str
+) -> None:
+    medium, query, content = sent
+    body = data.draw(mutated(st.just(content)))
+    changed = data.draw(st.just(query[1:].encode()) | mutated(st.just(query[1:].encode())))
+    path = f"/v1/models/table/{question}?" + quote(changed, safe="=&")
+
+    assert_answered(service, path, body, **medium.headers)
 
 
 @settings(deadline=None, max_examples=100)

@@ -17,6 +17,7 @@ SAFETENSORS = "application/vnd.safetensors"
 CSV = "text/csv"
 QUESTIONS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
 INPUTS = [[1.5, 1, 2, 3, -0.5, 0], [0, 0, 0, 0, 0, 1]]
+TENSORS = {"inputs": np.array(INPUTS)}
 TEXT = b"job,age,member,colour,visits,gap\r\ncook,1.5,1,red,3,-0.5\r\nsmith,0,0,blue,0,0\r\n"
 TABLE = "/v1/models/table"
 
@@ -121,11 +122,14 @@ def test_parameters_in_csv_are_columns_of_their_own(service: Service) -> None:
         ("elbo", TEXT.replace(b"red", b"pink"), CSV, "records[0]"),
         ("elbo", TEXT.replace(b"smith,0,0", b"smith,0,0.5"), CSV, "records[1]"),
         ("elbo", TEXT.replace(b"gap", b"gape"), CSV, "body"),
-        ("elbo", save({"inputs": np.zeros((1, 5))}), SAFETENSORS, "inputs"),
+        ("elbo", save({"inputs": np.zeros((1, 5))}), SAFETENSORS, "inputs[0]"),
         ("elbo", save({"inputs": np.full((1, 6), np.inf)}), SAFETENSORS, "inputs[0][0]"),
         ("elbo", save({"inputs": np.full((1, 6), 0.5)}), SAFETENSORS, "inputs[0]"),
         ("elbo", save({}), SAFETENSORS, "inputs"),
-        ("elbo", save({"latents": np.zeros((1, 3))}), SAFETENSORS, "body"),
+        ("elbo", save({"latents": np.zeros((1, 3))}), SAFETENSORS, "latents"),
+        ("elbo", save(TENSORS | {"records": np.zeros((1, 6))}), SAFETENSORS, "records"),
+        ("elbo", save(TENSORS | {"seed": np.array(1)}), SAFETENSORS, "seed"),
+        ("elbo?seed=1", save(TENSORS | {"seed": np.array(1)}), SAFETENSORS, "seed"),
         ("decode", save({"latents": np.full((1, 3), np.nan)}), SAFETENSORS, "latents[0][0]"),
         ("elbo?seed=1", b'{"inputs":[[1.5,1,2,3,-0.5,0]]}', "application/json", "seed"),
     ],

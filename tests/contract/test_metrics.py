@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import inference
 from app.exposition import FAMILIES
 from tests.builders import small_store
 from tests.commands import two_workers, wait_for, workers_of
@@ -78,6 +80,43 @@ def test_models_are_told_by_name_and_version(tmp_path: Path) -> None:
     assert before["vae_model_loaded", "m", "2"] == 1
     assert ("vae_model_loaded", "m", "1") not in before
     assert after["vae_model_loaded", "m", "1"] == 1
+
+
+def test_questions_and_batches_are_counted(tmp_path: Path) -> None:
+    small_store(tmp_path, "m")
+
+    with serving(tmp_path) as service:
+        before = samples(service.get("/metrics"))
+        for _ in range(2):
+            service.ask("elbo", "m", **ROWS)
+        service.post("/v1/models/m/elbo", {"inputs": [[[1e300, 0, 0], [0, 0, 0]]]})
+        after = samples(service.get("/metrics"))
+
+    def more(name: str, *labels: str) -> float:
+        return after[name, *labels] - before[name, *labels]
+
+    assert (
+        more("vae_question_rows_count", "m", "1") == more("vae_batch_duration_seconds_count") == 3
+    )
+    assert more("vae_question_rows_sum", "m", "1") == more("vae_batch_rows_sum") == 7
+    assert more("vae_batch_duration_seconds_sum") > 0
+    assert after["vae_questions_waiting",] == 0
+
+
+def test_a_long_question_is_counted_slice_by_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "_BRIEF_WORK", 1)
+    monkeypatch.setattr(inference, "_SLICE_WORK", 20_000)
+    small_store(tmp_path, "m")
+
+    with serving(tmp_path) as service:
+        before = samples(service.get("/metrics"))
+        service.ask("elbo", "m", inputs=ROWS["inputs"] * 9)
+        after = samples(service.get("/metrics"))
+
+    assert after["vae_batch_rows_sum",] - before["vae_batch_rows_sum",] == 27
+    assert after["vae_batch_rows_count",] - before["vae_batch_rows_count",] > 2
 
 
 def ask(address: str, times: int) -> None:

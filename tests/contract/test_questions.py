@@ -1,4 +1,4 @@
-"""Every question of the contract: what is in a 200 body, and how its numbers hang together."""
+"""Every question of the contract, in each medium: what a 200 body has, and how its parts agree."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.builders import small_checkpoint, small_store
+from tests.media import JSON, SAFETENSORS, Medium
 from tests.models import EVENT_SHAPE, KINDS, random_rows
 from tests.service import Service, serving
 
@@ -14,12 +15,18 @@ ROWS = random_rows("gaussian", 5).tolist()
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = small_store(tmp_path_factory.mktemp("store"), "gaussian")
     for kind in KINDS:
         store.publish(f"kind-{kind}", small_checkpoint(kind))
     with serving(store.root) as service:
         yield service
+
+
+@pytest.fixture(params=[JSON, SAFETENSORS], ids=lambda medium: medium.media_type)
+def service(running: Service, request: pytest.FixtureRequest) -> Service:
+    medium: Medium = request.param
+    return running.speaking(medium)
 
 
 def shape(values: Any) -> tuple[int, ...]:  # noqa: ANN401 - nested lists

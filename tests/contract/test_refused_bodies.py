@@ -117,6 +117,15 @@ def test_a_field_the_route_does_not_have_is_refused_by_name(
     assert field in places(problem)
 
 
+def test_thousands_of_fields_are_refused_as_one(service: Service) -> None:
+    body = {f"x{i}": 0 for i in range(10_000)}
+
+    problem = refused(service.post(ELBO, body), 422)
+
+    assert places(problem) == ["body"]
+    assert problem["detail"].startswith("The body has 10,000 fields; this route takes inputs, ")
+
+
 @pytest.mark.parametrize(
     ("options", "place"),
     [

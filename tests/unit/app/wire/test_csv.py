@@ -129,6 +129,17 @@ def test_too_many_lines_are_refused_before_they_are_all_read() -> None:
         read("age,job,visits\n" + "1,,\n" * 3001)
 
 
+@pytest.mark.parametrize("before", ["", "age,job,visits\n1,,2\n"])
+def test_a_line_of_too_many_cells_is_not_taken_apart(before: str) -> None:
+    with pytest.raises(RefusedBodyError, match="a line of more than 1,048,576 cells"):
+        read(before + "," * 2**20 + ",")
+
+
+def test_many_commas_in_many_lines_are_no_reason_to_refuse() -> None:
+    with pytest.raises(TooManyRowsError):
+        read("age,job,visits\n" + "1,,\n" * 2**19 + ",,")
+
+
 @settings(deadline=None, max_examples=300)
 @given(st.text(alphabet='agejobvisit,"\r\n\0 1-.é\ufeff', max_size=40) | st.binary(max_size=40))
 def test_any_bytes_are_rows_or_refused(content: str | bytes) -> None:

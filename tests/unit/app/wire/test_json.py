@@ -100,6 +100,13 @@ def test_an_option_of_more_than_16_million_entries_does_no_harm() -> None:
     assert decode(b'{"s":[' + b"0," * 2**24 + b"0]}", {}, ["s"]) == {"s": []}
 
 
+@pytest.mark.parametrize("digits", [300, 308, 309, 350, 399, 400, 5000])
+def test_a_list_of_long_integers_is_read_as_floats(digits: int) -> None:
+    text = b"9" * digits
+
+    assert decode(b'{"s":[%s]}' % text, {}, ["s"]) == {"s": [float(text)]}
+
+
 def test_a_field_that_is_not_known_is_named_but_not_read() -> None:
     assert decode(b'{"x":[[1]],"huge":[[[[1]]]]}', {"x": Row((1,))})["huge"] is None
 

@@ -1,5 +1,7 @@
 """Options in the query string have the types of JSON."""
 
+import math
+
 import pytest
 
 from app.errors import RefusedBodyError
@@ -15,6 +17,11 @@ from app.wire.options import decode, refuse_any
         ("null", None),
         ("elbo", "elbo"),
         ('"elbo"', "elbo"),
+        ("[1, 2]", [1.0, 2.0]),
+        ("[[1]]", []),
+        ('{"a": 1}', {}),
+        ("1e999", math.inf),
+        ("18446744073709551616", 2**64),
     ],
 )
 def test_a_value_is_read_as_json_or_else_as_text(text: str, value: object) -> None:
@@ -23,7 +30,9 @@ def test_a_value_is_read_as_json_or_else_as_text(text: str, value: object) -> No
     assert (type(decoded), decoded) == (type(value), value)
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "01", "1_000", ""])
+@pytest.mark.parametrize(
+    "text", ["NaN", "Infinity", "01", "1_000", "", '1,"y":2', '1,"option":2', "[" * 9999, "\0"]
+)
 def test_what_json_does_not_know_is_text(text: str) -> None:
     assert decode([("x", text)], in_body=[]) == {"x": text}
 

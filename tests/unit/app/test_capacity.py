@@ -1,0 +1,54 @@
+"""Capacity: what is allowed is admitted, one row more is refused with the limit's name."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.capacity import Capacity, Size
+from app.errors import TooLargeError
+from app.settings import Settings
+from model_store.vae import generation
+from model_store.vae.estimators import estimate_elbo, impute
+
+SIZE = Size(features=10, latents=3, widest=20, encoder=200, decoder=100)
+
+QUESTIONS: list[tuple[Any, str]] = [
+    (estimate_elbo, "num_samples"),
+    (generation.encode, "num_samples"),
+    (generation.decode, "num_samples"),
+    (generation.interpolate, "steps"),
+    (impute, "num_imputations"),
+]
+
+
+@given(
+    st.sampled_from(QUESTIONS),
+    st.integers(0, 50),
+    st.integers(0, 3),
+    st.integers(1, 300),
+    st.integers(1, 3000),
+)
+def test_exactly_the_rows_of_the_allowance_are_admitted(
+    question: tuple[Any, str], samples: int, refine: int, max_rows: int, max_row_samples: int
+) -> None:
+    limits = {"max_rows": max_rows, "max_row_samples": max_row_samples, "max_samples": 40}
+    capacity = Capacity(Settings(**limits, max_elements=4_000))
+    function, name = question
+    options = ((name, samples), ("refine", refine))
+
+    most = capacity.allowance(function, SIZE, options).rows
+
+    if most:
+        capacity.admit(function, SIZE, options, rows=most)
+    with pytest.raises(TooLargeError):
+        capacity.admit(function, SIZE, options, rows=most + 1)
+
+
+def test_work_grows_with_samples() -> None:
+    capacity = Capacity(Settings())
+
+    allowance = capacity.allowance(estimate_elbo, SIZE, (("num_samples", 16),))
+
+    assert allowance.work == 200 + 16 * 100
