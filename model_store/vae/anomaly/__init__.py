@@ -4,7 +4,7 @@ Everything is in model units. A density in data units holds the Jacobian of the 
 column may have been given, which says how large a value is and not how unusual.
 """
 
-from model_store.vae.anomaly.baseline import SCORE_KINDS, Baseline, ScoreKind
+from model_store.vae.anomaly.baseline import SCORE_KINDS, Baseline, ScoreKind, joined_statistics
 from model_store.vae.anomaly.reference import Reference
 from model_store.vae.anomaly.statistics import AnomalyStatistics, anomaly_statistics
 
@@ -15,4 +15,5 @@ __all__ = [
     "Reference",
     "ScoreKind",
     "anomaly_statistics",
+    "joined_statistics",
 ]

@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from model_store.vae.anomaly.pictures import has_plainness
 from model_store.vae.anomaly.statistics import AnomalyStatistics
+from model_store.vae.model import VAE
 
 ScoreKind = Literal["combined", "elbo", "log_likelihood", "reconstruction", "latent", "typicality"]
 """Ways to say how unusual a row is; see `Baseline.scores`."""
@@ -33,6 +35,11 @@ _ONE_SIDED: Mapping[str, _Column] = {
 }
 _TYPICAL = ("log_likelihood", "reconstruction", "latent")
 _PLAIN = ("simplicity", "squared_error", "overfit")
+
+
+def joined_statistics(vae: VAE) -> tuple[str, ...]:
+    """Names of what a model's baseline keeps; pictures have more of it than tables."""
+    return (*_ONE_SIDED, "features", *(_PLAIN if has_plainness(vae) else ()))
 
 
 @dataclass(frozen=True, eq=False)
