@@ -8,6 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+
 class GatheringProtocol(HttpToolsProtocol):
     """The protocol on a transport that sends two writes as one."""
 
