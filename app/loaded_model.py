@@ -12,6 +12,7 @@ from app.brightness import Brightness
 from app.capacity import Size
 from app.wire.columns import Column, columns_of
 from app.wire.diagnosis import Row
+from model_store.calibration import Calibration
 from model_store.schema import CheckpointDocument, Feature
 from model_store.store import FolderStore
 from model_store.vae.generation import decode
@@ -28,6 +29,7 @@ class LoadedModel:
         document: What its checkpoint says of it.
         vae: The model itself, in evaluation mode.
         typical_row: What the mean latents decode to: (1, *event), float64.
+        calibration: What its anomaly scores mean; None where it was not calibrated.
     """
 
     name: str
@@ -35,6 +37,7 @@ class LoadedModel:
     document: CheckpointDocument
     vae: VAE
     typical_row: Tensor
+    calibration: Calibration | None = None
 
     @classmethod
     def read(cls, store: FolderStore, name: str, version: int) -> "LoadedModel":
@@ -49,7 +52,8 @@ class LoadedModel:
         checkpoint = store.read(name, version)
         vae = checkpoint.build()
         typical_row = readable_row(vae, torch.zeros(1, vae.latent_dim))
-        return cls(name, version, checkpoint.document, vae, typical_row)
+        calibration = checkpoint.calibration(vae)
+        return cls(name, version, checkpoint.document, vae, typical_row, calibration)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -42,6 +42,7 @@ from app.workers import Worker
 from model_store.errors import VaeError
 from model_store.store import FolderStore
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
+from model_store.vae.frozen import BLOCKS
 
 QUESTIONS = (
     elbo.router,
@@ -162,3 +163,6 @@ async def _warm(settings: Settings, inference: Inference, model: LoadedModel) ->
         await inference.run(estimate_elbo, model, row, num_samples=min(16, most), seed=0)
         samples = min(256, most)
         await inference.run(estimate_log_likelihood, model, row, num_samples=samples, seed=0)
+        # Batches of each size have kernels of their own, compiled when first met.
+        rows = {"inputs": model.typical_row.repeat(sum(BLOCKS), *[1] * len(model.event_shape))}
+        await inference.run(estimate_elbo, model, rows, num_samples=1, seed=0)

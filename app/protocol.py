@@ -8,12 +8,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# More than this at once is not held back, so that a client who reads slowly is noticed at once.
-_MOST_HELD_BYTES = 2**16
-
 
 class GatheringProtocol(HttpToolsProtocol):
-    """The protocol on a transport that gathers what is written in one turn of the loop."""
+    """The protocol on a transport that sends two writes as one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -21,7 +18,7 @@ class GatheringProtocol(HttpToolsProtocol):
 
 
 class GatheringTransport:
-    """A transport that sends what it is given in one turn of the event loop as one piece.
+    """A transport that holds what it is given until more comes, but no longer than a turn.
 
     Args:
         transport: What sends it; everything but writing is left to it.
@@ -29,8 +26,7 @@ class GatheringTransport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._held = b""
         self._call_soon = asyncio.get_running_loop().call_soon
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of the transport
@@ -38,12 +34,12 @@ class GatheringTransport:
 
     def write(self, data: bytes) -> None:
         """Sends bytes, after those before them."""
-        if not self._held:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+        elif data:
+            self._held = data
             self._call_soon(self._send)
-        self._held.append(data)
-        self._held_bytes += len(data)
-        if self._held_bytes > _MOST_HELD_BYTES:
-            self._send()
 
     def close(self) -> None:
         """Closes, once everything has been sent."""
@@ -52,6 +48,5 @@ class GatheringTransport:
 
     def _send(self) -> None:
         if self._held:
-            held, self._held = self._held, []
-            self._held_bytes = 0
-            self._transport.write(b"".join(held))
+            held, self._held = self._held, b""
+            self._transport.write(held)

@@ -8,13 +8,16 @@ the model that the description makes, before a tensor is.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from mmap import mmap
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from model_store import calibration_tensors
 from model_store.build import build_vae
+from model_store.calibration import Calibration
 from model_store.errors import CorruptCheckpointError
 from model_store.header import (
     Header,
@@ -24,7 +27,7 @@ from model_store.header import (
     read_header,
     with_document,
 )
-from model_store.schema import CheckpointDocument
+from model_store.schema import CalibrationSummary, CheckpointDocument
 from model_store.vae.model import VAE
 
 _DTYPES = {"F32": torch.float32, "F64": torch.float64}
@@ -32,11 +35,12 @@ _DTYPES = {"F32": torch.float32, "F64": torch.float64}
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A published model: its description and its weights.
+    """A published model: its description, its weights, and what its scores mean if that is known.
 
     Args:
-        document: The description, with the digest of the weights' bytes.
-        tensors: The state of `build_vae(document.model)` by name.
+        document: The description, with the digest of the tensors' bytes.
+        tensors: The state of `build_vae(document.model)` by name, and where the document has a
+            calibration the tensors of that.
     """
 
     document: CheckpointDocument
@@ -45,8 +49,29 @@ class Checkpoint:
     def build(self) -> VAE:
         """The VAE, in evaluation mode, sharing the tensors' memory."""
         vae = build_vae(self.document.model)
-        vae.load_state_dict(dict(self.tensors), assign=True)
+        vae.load_state_dict(_weights(self.tensors), assign=True)
         return vae.freeze()
+
+    def calibration(self, vae: VAE) -> Calibration | None:
+        """What the scores of the built model mean; None where it was not calibrated."""
+        if self.document.calibration is None:
+            return None
+        return calibration_tensors.from_tensors(self.tensors, self.document.calibration, vae)
+
+    def calibrated(self, calibration: Calibration, source: str) -> "Checkpoint":
+        """The same model with this calibration in place of any other, made now of these data."""
+        summary = CalibrationSummary(
+            rows=calibration.rows,
+            reference_rows=len(calibration.reference.latents),
+            baseline_rows=len(calibration.baseline.ascending["features"]),
+            num_samples=calibration.num_samples,
+            seed=calibration.seed,
+            source=source,
+            created=datetime.now(UTC).replace(microsecond=0),
+        )
+        tensors = _weights(self.tensors) | calibration_tensors.to_tensors(calibration)
+        changes = {"calibration": summary, "digest": digest_of(tensors)}
+        return Checkpoint(self.document.model_copy(update=changes), tensors)
 
     def to_bytes(self) -> bytes:
         """The file's content."""
@@ -83,17 +108,20 @@ def read_checkpoint(content: bytes | mmap) -> Checkpoint:
 def _check_state(header: Header) -> None:
     """The tensors must be exactly those of the described model, which is not allocated for this."""
     with torch.device("meta"):
-        expected = build_vae(header.document.model).state_dict()
+        vae = build_vae(header.document.model)
+    expected = {n: (t.dtype, tuple(t.shape)) for n, t in vae.state_dict().items()}
+    if header.document.calibration is not None:
+        expected |= calibration_tensors.expected_tensors(vae, header.document.calibration)
     if different := sorted(expected.keys() ^ header.places.keys()):
         raise CorruptCheckpointError(
             f"The tensors are not those of the model; {different[0][:80]!r} is missing or unknown."
         )
-    for name, tensor in expected.items():
+    for name, (dtype, shape) in expected.items():
         place = header.places[name]
-        if (_DTYPES[place.dtype], place.shape) != (tensor.dtype, tuple(tensor.shape)):
+        if (_DTYPES[place.dtype], place.shape) != (dtype, shape):
             raise CorruptCheckpointError(
                 f"Tensor {name!r} is {_DTYPES[place.dtype]} {place.shape}; "
-                f"the model needs {tensor.dtype} {tuple(tensor.shape)}."
+                f"the model needs {dtype} {shape}."
             )
 
 
@@ -114,3 +142,10 @@ def _check_values(tensors: Mapping[str, Tensor]) -> None:
             raise CorruptCheckpointError(f"Tensor {name!r} holds a value that is not finite.")
     if not bool((tensors["transform.scale"] > 0).all()):
         raise CorruptCheckpointError("Tensor 'transform.scale' holds a value that is not positive.")
+    calibration_tensors.check_values(tensors)
+
+
+def _weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of the model itself."""
+    prefix = calibration_tensors.PREFIX
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}

@@ -10,6 +10,7 @@ from pydantic import (
     model_validator,
 )
 
+from model_store.calibration_schema import CalibrationSummary
 from model_store.likelihood_schema import (
     Bernoulli,
     Categorical,
@@ -36,6 +37,7 @@ __all__ = [
     "MAX_COMPONENTS",
     "MAX_FEATURES",
     "Bernoulli",
+    "CalibrationSummary",
     "Categorical",
     "CheckpointDocument",
     "Components",
@@ -261,12 +263,16 @@ class Evaluation(Frozen):
 
 
 class DataSummary(Frozen):
-    """Where the rows came from, how they were split, and how many of their cells are missing."""
+    """Where the rows came from, how they were split, and how many of their cells are missing.
+
+    `calibration_rows` neither trained nor selected nor evaluated the model.
+    """
 
     source: str
     train_rows: int
     validation_rows: int
     test_rows: int
+    calibration_rows: int = Field(default=0, ge=0)
     constant_features: tuple[str, ...] = Field(default=(), fail_fast=True)
     missing_cells: int = Field(default=0, ge=0)
 
@@ -281,6 +287,7 @@ class CheckpointDocument(Frozen):
     training: Annotated[dict[str, Any], AfterValidator(check_plain)]
     data: DataSummary
     evaluation: Evaluation
+    calibration: CalibrationSummary | None = None
     libraries: dict[str, str]
     created: AwareDatetime
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")

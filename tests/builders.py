@@ -21,6 +21,7 @@ from model_store.schema import (
 )
 from model_store.store import FolderStore
 from model_store.vae.model import VAE
+from tests.calibrations import small_calibration
 from tests.models import model_schema, small_vae
 
 
@@ -39,6 +40,15 @@ def small_checkpoint(kind: str = "gaussian", seed: int = 0) -> Checkpoint:
         digest=digest_of(tensors),
     )
     return Checkpoint(document, tensors)
+
+
+def calibrated_checkpoint(kind: str = "gaussian") -> Checkpoint:
+    """The same with a calibration of 99 rows."""
+    made = small_checkpoint(kind).calibrated(small_calibration(kind), "more noise")
+    assert made.document.calibration
+    summary = made.document.calibration.model_copy(update={"created": made.document.created})
+    document = made.document.model_copy(update={"calibration": summary})
+    return Checkpoint(document, made.tensors)
 
 
 def named_checkpoint() -> Checkpoint:

@@ -134,7 +134,8 @@ class Media:
             TooManySamplesError: it is too wide for a table, or too large for a picture.
         """
         if media_type == json.MEDIA_TYPE:
-            return json.encode(reply), ()
+            large = pieces.is_large(reply)
+            return await pieces.encode(reply) if large else json.encode(reply), ()
         if media_type == safetensors.MEDIA_TYPE:
             return safetensors.encode(reply), ()
         if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:

@@ -9,8 +9,38 @@ from pydantic import BaseModel, Field
 from app.catalog import Catalog, Listing
 from app.loaded_model import LoadedModel
 from app.schemas.tensors import Measure
-from model_store.schema import Evaluation, Feature
+from model_store.calibration import SCORE_KINDS, ScoreKind
+from model_store.schema import CalibrationSummary, Evaluation, Feature
 from model_store.vae.priors import KlEstimator
+
+
+class CalibrationCard(BaseModel):
+    """Which rows tell what anomaly scores mean, and how the scores are made."""
+
+    rows: int = Field(description="Held-out rows n that p-values are counted among.")
+    smallest_rate: float = Field(
+        description="1 / (n + 1), the smallest p-value and false-positive rate that n rows tell."
+    )
+    scores: list[ScoreKind] = Field(description="The scores that can be asked for.")
+    num_samples: int = Field(description="Draws of z for each row.")
+    seed: int
+    source: str = Field(description="Where the rows came from.")
+    created: datetime
+
+    @classmethod
+    def of(cls, summary: CalibrationSummary | None) -> "CalibrationCard | None":
+        """That of a checkpoint, if it has one."""
+        if summary is None:
+            return None
+        return cls(
+            rows=summary.rows,
+            smallest_rate=1 / (summary.rows + 1),
+            scores=list(SCORE_KINDS),
+            num_samples=summary.num_samples,
+            seed=summary.seed,
+            source=summary.source,
+            created=summary.created,
+        )
 
 
 class Card(BaseModel):
@@ -35,7 +65,9 @@ class Card(BaseModel):
     )
     measure: Measure = Field(description="What exp(log p) is: a density, a probability, or both.")
     evaluation: Evaluation = Field(description="Held-out numbers, in nats per row.")
-    calibration: None = Field(description="No model has one yet.")
+    calibration: CalibrationCard | None = Field(
+        description="What anomaly scores mean; null where the model was never calibrated."
+    )
     training: Mapping[str, Any] = Field(description="The settings it was trained with.")
     created: datetime
 
@@ -57,7 +89,7 @@ class Card(BaseModel):
             kl_estimator=model.vae.prior_law().kl_estimator,
             measure=model.measure,
             evaluation=document.evaluation,
-            calibration=None,
+            calibration=CalibrationCard.of(model.document.calibration),
             training=document.training,
             created=document.created,
         )

@@ -92,13 +92,25 @@ def read_arrays_with_gaps(
     return arrays
 
 
-def read_array_slowly(name: str, value: Any, row: Row) -> np.ndarray:  # noqa: ANN401 - any JSON value
+def read_array_slowly(
+    name: str,
+    value: Any,  # noqa: ANN401 - any JSON value
+    row: Row,
+    *,
+    first: int = 0,
+) -> np.ndarray:
     """The array, cell by cell.
+
+    Args:
+        name: The field.
+        value: What it holds.
+        row: What each row should be.
+        first: The place of the first row in the field.
 
     Raises:
         RefusedBodyError: it is none of such rows, with the first place where.
     """
-    refuse_unless_rows(name, value, row)
+    refuse_unless_rows(name, value, row, first=first)
     cells = (math.nan if cell is None else float(cell) for cell in _cells(value, len(row.shape)))
     count = len(value) * math.prod(row.shape)
     return np.fromiter(cells, np.float64, count).reshape(-1, *row.shape)

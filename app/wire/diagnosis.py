@@ -31,13 +31,14 @@ class Row:
         return f"{count}" if len(self.shape) == 1 else f"{count} = {self.shape}"
 
 
-def refuse_unless_rows(name: str, value: object, row: Row) -> None:
+def refuse_unless_rows(name: str, value: object, row: Row, *, first: int = 0) -> None:
     """Nothing, if the value is an array of such rows.
 
     Args:
         name: The field.
         value: Any JSON value, its arrays lists or the SIMD parser's.
         row: What each row should be.
+        first: The place of the first row in the field, where the value is a part of it.
 
     Raises:
         RefusedBodyError: it is not, with the first place where.
@@ -46,7 +47,7 @@ def refuse_unless_rows(name: str, value: object, row: Row) -> None:
         raise _refusal(name, f"is {kind_of(value)}; needed an array of rows")
     if len(value) == 0:
         raise _refusal(name, "has no rows; needed at least one")
-    for i, values in enumerate(value):
+    for i, values in enumerate(value, first):
         _refuse_unless_row(f"{name}[{i}]", values, row)
 
 

@@ -36,6 +36,8 @@ def decode(
     rows: Mapping[str, Row],
     others: Collection[str] = (),
     tables: Mapping[str, Table] | None = None,
+    *,
+    first_row: int = 0,
 ) -> dict[str, object]:
     """The fields of a JSON object: tensors (rows, *shape) in float64 and plain values.
 
@@ -44,6 +46,7 @@ def decode(
         rows: Fields that hold tensors, and what one row of each is.
         others: Fields that hold anything else. The values of fields in neither are not read.
         tables: Fields that hold records, which become tensors too, and what is a record in each.
+        first_row: The place of the first rows in their fields, where the body is a part of one.
 
     Raises:
         NotJsonError: the body is not JSON.
@@ -57,7 +60,10 @@ def decode(
     if arrays is None:
         document = _parse(content)
         names = found.tensors
-        arrays = {name: read_array_slowly(name, document[name], rows[name]) for name in names}
+        arrays = {
+            name: read_array_slowly(name, document[name], rows[name], first=first_row)
+            for name in names
+        }
     for name, array in arrays.items():
         found.plain[name] = torch.from_numpy(array)
     return found.plain
@@ -70,10 +76,15 @@ def encode(answer: BaseModel) -> bytes:
         OutOfRangeError: a number is not finite, which JSON cannot say, in a field that is not
             marked as one where that means undefined, and null.
     """
-    return orjson.dumps(_jsonable(answer), option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(jsonable(answer), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _jsonable(body: BaseModel) -> dict[str, object]:
+def jsonable(body: BaseModel) -> dict[str, object]:
+    """The fields as orjson takes them: tensors are arrays or lists.
+
+    Raises:
+        OutOfRangeError: as from `encode`.
+    """
     # What was set to None is null; what was left at None is left out.
     kind, known = type(body), body.__pydantic_fields_set__
     return {n: _field(kind, n, v) for n, v in body.__dict__.items() if v is not None or n in known}
@@ -87,7 +98,7 @@ def _field(body: type[BaseModel], name: str, value: object) -> object:
         return value
     if isinstance(value, dict):
         return {n: _field(body, f"{name}.{n}", v) for n, v in value.items()}
-    return _jsonable(value) if isinstance(value, BaseModel) else value
+    return jsonable(value) if isinstance(value, BaseModel) else value
 
 
 def _few_numbers(values: Tensor) -> list[float] | None:

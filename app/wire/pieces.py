@@ -1,4 +1,4 @@
-"""Large JSON bodies, a piece at a time: everybody else has a turn in between.
+"""Large JSON bodies and answers, a piece at a time: everybody else has a turn in between.
 
 The parser does not let go of the interpreter, and takes up to sixteen times the memory of what it
 parses. So the text of a tensor is cut between rows, and each piece is parsed by itself. A cut may
@@ -11,16 +11,26 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
-from app.errors import BodyError
+from app.errors import BodyError, RefusedBodyError
 from app.wire import json
 from app.wire.columns import Table
 from app.wire.diagnosis import Row
 
 # About half a millisecond of parsing, in a core's own cache.
 PIECE_BYTES = 2**18
+# And of writing.
+PIECE_NUMBERS = 2**14
+# A body of this size is read again, as a whole, to say what is wrong with it: syntax before rows.
+# For a larger one there is no memory, and the first bad row is told.
+AFFORDABLE_BYTES = 2**23
+
+
+_OPTION = orjson.OPT_SERIALIZE_NUMPY
 
 
 class _Cut(NamedTuple):
@@ -50,6 +60,9 @@ async def decode(
         rows: Fields that hold tensors, and what one row of each is.
         others: Fields that hold anything else.
         tables: Fields that hold records.
+
+    Raises:
+        RefusedBodyError: a row is none, with its place.
     """
     cut = next((found for name in rows if (found := _cut(content, name, rows[name]))), None)
     if cut is None:
@@ -60,10 +73,51 @@ async def decode(
         if fields.get(cut.name) != []:
             return None
         fields[cut.name] = await _joined(cut, rows[cut.name])
+    except RefusedBodyError:
+        if len(content) > AFFORDABLE_BYTES:
+            raise
+        return None
     except BodyError:
         # Reading it as a whole says where.
         return None
     return fields
+
+
+def is_large(answer: BaseModel) -> bool:
+    """Whether an answer takes milliseconds to write."""
+    values = answer.__dict__.values()
+    return sum([v.numel() for v in values if isinstance(v, Tensor)]) > PIECE_NUMBERS
+
+
+async def encode(answer: BaseModel) -> bytes:
+    """What `json.encode` makes of an answer.
+
+    Raises:
+        OutOfRangeError: as there.
+    """
+    written = []
+    for piece in _written(json.jsonable(answer)):
+        written.append(piece)
+        if len(piece) > PIECE_NUMBERS:
+            await asyncio.sleep(0)
+    return b"".join(written)
+
+
+def _written(value: object) -> Iterator[bytes]:
+    """A value as text, large arrays some rows at a time."""
+    if isinstance(value, dict):
+        for place, (name, inner) in enumerate(value.items()):
+            yield b"%s%s:" % (b"," if place else b"{", orjson.dumps(name))
+            yield from _written(inner)
+        yield b"}" if value else b"{}"
+    elif isinstance(value, np.ndarray) and value.size > PIECE_NUMBERS:
+        at_once = max(1, PIECE_NUMBERS * len(value) // value.size)
+        for start in range(0, len(value), at_once):
+            rows = orjson.dumps(value[start : start + at_once], option=_OPTION)
+            yield b"%s%s" % (b"," if start else b"[", rows[1:-1])
+        yield b"]"
+    else:
+        yield orjson.dumps(value, option=_OPTION)
 
 
 def _cut(content: bytes, name: str, row: Row) -> _Cut | None:
@@ -99,16 +153,18 @@ async def _joined(cut: _Cut, row: Row) -> Tensor:
     """The rows of all pieces.
 
     Raises:
-        BodyError: a piece is no rows of numbers.
+        RefusedBodyError: a row is none.
+        BodyError: the body was not cut between rows.
     """
     array = np.empty((0, *row.shape))
     for piece in cut.pieces:
-        body = b'{"%s":[%s]}' % (cut.name.encode(), piece)
-        fields = json.decode(body, {cut.name: row})
-        more = fields[cut.name]
-        if len(fields) > 1 or not isinstance(more, Tensor):
-            raise BodyError("A piece of the body closes the tensor.")
+        if b'"' in piece:
+            raise BodyError("There is more than a tensor in the text of one.")
         known = len(array)
+        body = b'{"%s":[%s]}' % (cut.name.encode(), piece)
+        more = json.decode(body, {cut.name: row}, first_row=known)[cut.name]
+        if not isinstance(more, Tensor):
+            raise BodyError("The text of a tensor is none.")
         # In place: two copies of a large tensor would be the most that a request holds.
         array.resize((known + len(more), *row.shape), refcheck=False)
         array[known:] = more.numpy()

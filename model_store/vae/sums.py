@@ -13,3 +13,12 @@ def total(values: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
 def widest_float(device: torch.device) -> torch.dtype:
     """float64, but on Apple's accelerators, which have none."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def bounded(values: Float[Tensor, "*batch"], *, low: bool = False) -> Float[Tensor, "*batch"]:
+    """The values in float64, what is not finite as the largest number that float32 has.
+
+    With `low`, NaN is the smallest.
+    """
+    largest = torch.finfo(torch.float32).max
+    return values.double().nan_to_num(-largest if low else largest).clamp(-largest, largest)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from model_store.checkpoint import Checkpoint, digest_of
-from tests.builders import small_checkpoint, small_store
+from model_store.store import FolderStore
+from tests.builders import calibrated_checkpoint, small_checkpoint, small_store
 from tests.service import refused, serving
 
 ROWS = {"inputs": [[[0, 0, 0], [0, 0, 0]]]}
@@ -43,6 +44,30 @@ def test_a_card_tells_all_that_the_contract_names(tmp_path: Path) -> None:
         "kl_estimator": "analytic",
         "measure": "density",
         "calibration": None,
+        "created": "2025-01-02T03:04:05Z",
+    }
+
+
+def test_a_card_tells_what_calibrated_the_scores(tmp_path: Path) -> None:
+    FolderStore(tmp_path).publish("m", calibrated_checkpoint())
+
+    with serving(tmp_path) as service:
+        card = service.get("/v1/models/m").json()
+
+    assert card["calibration"] == {
+        "rows": 99,
+        "smallest_rate": 0.01,
+        "scores": [
+            "combined",
+            "elbo",
+            "log_likelihood",
+            "reconstruction",
+            "latent",
+            "typicality",
+        ],
+        "num_samples": 4,
+        "seed": 0,
+        "source": "more noise",
         "created": "2025-01-02T03:04:05Z",
     }
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from model_store.checkpoint import read_checkpoint
 from model_store.errors import CheckpointError
 from model_store.header import data_start
-from tests.builders import same_checkpoint, small_checkpoint
+from tests.builders import calibrated_checkpoint, same_checkpoint
 
-CHECKPOINT = small_checkpoint("mixed")
+CHECKPOINT = calibrated_checkpoint("mixed")
 CONTENT = CHECKPOINT.to_bytes()
 START = data_start(CONTENT)
 

@@ -74,7 +74,7 @@ def estimate_elbo(
     parts = None
     if per_feature:
         averages = torch.cat([b.feature_log_prob for b in blocks])
-        parts = vae.to_event(_summing_to(reconstruction, averages, rows))
+        parts = vae.to_event(summing_to(reconstruction, averages, rows))
     return ElboEstimate(
         elbo=elbo,
         reconstruction=reconstruction,
@@ -113,7 +113,7 @@ def _of_block(
     return _Block(torch.cat(log_probs) + log_ratio, kl, sums / num_samples)
 
 
-def _summing_to(
+def summing_to(
     sums: Float[Tensor, " rows"], parts: Float[Tensor, "rows features"], rows: Rows
 ) -> Float[Tensor, "rows features"]:
     """The parts, what they lack spread evenly over the observed features of each row."""

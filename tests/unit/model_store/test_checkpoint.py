@@ -57,7 +57,7 @@ def test_any_safetensors_reader_reads_the_tensors() -> None:
     assert digest_of(tensors) == small_checkpoint().document.digest
 
 
-def test_the_digest_is_over_the_weights_alone() -> None:
+def test_the_digest_is_over_the_tensors_alone() -> None:
     renamed = with_description(CONTENT, lambda document: document.update(objective="other"))
 
     assert read_header(renamed).document.digest == read_header(CONTENT).document.digest

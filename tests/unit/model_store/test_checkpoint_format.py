@@ -26,7 +26,7 @@ from model_store.vae.likelihoods.negative_binomial import LOG_DISPERSION_RANGE
 from model_store.vae.likelihoods.poisson import LOG_RATE_RANGE
 from model_store.vae.likelihoods.student_t import DF_LIMIT
 from model_store.vae.posteriors import LOG_VARIANCE_RANGE
-from tests.builders import small_checkpoint
+from tests.builders import calibrated_checkpoint
 from tests.models import KINDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "checkpoint-format.md").read_text()
@@ -145,7 +145,7 @@ def _keys(value: object) -> set[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_names_every_field_of_a_description(kind: str) -> None:
-    document = small_checkpoint(kind).document.model_dump(mode="json")
+    document = calibrated_checkpoint(kind).document.model_dump(mode="json")
     free = {"training", "libraries"}
 
     fields = _keys({name: part for name, part in document.items() if name not in free})
@@ -155,7 +155,7 @@ def test_the_page_names_every_field_of_a_description(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_explains_every_tensor(kind: str) -> None:
-    content = small_checkpoint(kind).to_bytes()
+    content = calibrated_checkpoint(kind).to_bytes()
     header = json.loads(content[8 : data_start(content)])
 
     last_words = {name.split(".")[-1] for name in header if name != "__metadata__"}

@@ -1,8 +1,9 @@
-"""Bodies read in pieces: the same as read as a whole, or not read at all."""
+"""Bodies read in pieces: the same as read as a whole, or not at all. Answers are written as one."""
 
 import asyncio
 import json as python_json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import orjson
@@ -10,10 +11,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from app.errors import RefusedBodyError
 from app.wire import json, pieces
 from app.wire.diagnosis import Row
+from model_store.errors import OutOfRangeError
 from tests.mutations import mutated
 
 ROWS = {"x": Row((2,), may_have_gaps=True), "image": Row((2, 2))}
@@ -25,6 +29,7 @@ def small_pieces() -> Iterator[None]:
     """So that a few rows are several."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "PIECE_BYTES", 64)
+        patch.setattr(pieces, "PIECE_NUMBERS", 10)
         yield
 
 
@@ -75,13 +80,12 @@ def test_pieces_give_what_the_whole_body_gives(
     [
         b'{"x":[[1,2]]}',
         b'{"x":[' + b"[1,2],[3,4]" * 20 + b"]}",
-        b'{"x":[' + b"[1,2]," * 30 + b"[3]]}",
         b'{"x":[' + b"[1,2]," * 30 + b"[3,4]]",
         b'{"x":[' + b"[1,2]," * 30 + b'[3,4]],"x":[[1,2]]}',
         b'{"x":[' + b"[1,2]," * 30 + b'[3,4]],"image":[' + b"[[1,2],[3,4]]," * 9 + b"[[1,2]]]}",
         b'{"n":"' + b"[[1,2],[3,4]]" * 20 + b'","x":[[1,2]]}',
-        b'{"image":[' + b"[[1,2],[3,null]]," * 30 + b"[[1,2],[3,4]]]}",
         b'{"y":[' + b"[1,2]," * 30 + b"[3,4]]}",
+        b'{"x":[' + b"[1,2]," * 30 + b'["a"]]}',
         b"[" * 500,
         b"]" * 200 + b"[" * 200,
     ],
@@ -90,12 +94,33 @@ def test_what_cannot_be_cut_is_left_to_be_read_as_a_whole(body: bytes) -> None:
     assert in_pieces(body) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"x":[' + b"[1,2]," * 30 + b"[3]," + b"[1,2]," * 30 + b"[3]]}",
+        b'{"x":[' + b"[1,2]," * 30 + b"[3,[]]]}",
+        b'{"image":[' + b"[[1,2],[3,null]]," * 30 + b"[[1,2],[3,4]]]}",
+        b'{"image":[' + b"[[1,2],[3,4]]," * 30 + b"[[1,2],[3,true]]]}",
+    ],
+)
+def test_a_bad_row_has_its_place_in_the_whole_body(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "AFFORDABLE_BYTES", 0)
+    with pytest.raises(RefusedBodyError) as as_a_whole:
+        whole(body)
+
+    with pytest.raises(RefusedBodyError) as at_once:
+        in_pieces(body)
+
+    assert at_once.value.refusals == as_a_whole.value.refusals
+
+
 @given(mutated(st.sampled_from([orjson.dumps(fields) for fields in BODIES])))
-def test_a_damaged_body_gives_nothing_that_the_whole_would_not(body: bytes) -> None:
+def test_a_damaged_body_gives_what_the_whole_would_or_nothing(body: bytes) -> None:
     found = in_pieces(body)
 
-    if found is not None:
-        assert same(found, whole(body))
+    assert found is None or same(found, whole(body))
 
 
 def test_others_have_a_turn_between_pieces() -> None:
@@ -111,3 +136,33 @@ def test_others_have_a_turn_between_pieces() -> None:
     asyncio.run(main())
 
     assert turns > 10
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    name: str
+    table: Tensor
+    parts: dict[str, Any]
+    error: Tensor | None = None
+
+
+@pytest.mark.parametrize("rows", [1, 2, 30])
+def test_a_large_answer_is_written_as_if_at_once(rows: int) -> None:
+    table = torch.linspace(0, 1, rows * 6).reshape(rows, 2, 3)
+    parts = {"loc": table.double(), "none": {}, "few": torch.ones(2), "a \u00fc": {"b": table}}
+    answer = Answer(name="x", table=table, parts=parts)
+
+    assert asyncio.run(pieces.encode(answer)) == json.encode(answer)
+
+
+def test_an_answer_is_large_by_its_numbers() -> None:
+    assert not pieces.is_large(Answer(name="x", table=torch.zeros(10), parts={}))
+    assert pieces.is_large(Answer(name="x", table=torch.zeros(5, 3), parts={}))
+
+
+def test_a_number_that_is_not_finite_is_told_as_ever() -> None:
+    answer = Answer(name="x", table=torch.full((20, 1), torch.inf), parts={})
+
+    with pytest.raises(OutOfRangeError):
+        asyncio.run(pieces.encode(answer))
