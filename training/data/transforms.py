@@ -10,7 +10,7 @@ from model_store.schema import LOGARITHMIC, Feature, Scale, Transform
 from training.config import EVERY_COLUMN, TrainingConfig
 from training.data.dataset import Dataset
 from training.data.kinds import grey_levels
-from training.data.logarithms import MIN_GAIN, log_gain, offset_of
+from training.data.logarithms import MIN_GAIN, has_enough_values, log_gain, offset_of
 from training.data.moments import moments, pooled, quartiles, ranges
 from training.data.reading import check_columns, first_cell
 from training.errors import DataError
@@ -180,7 +180,7 @@ def _suited(feature: Feature, column: np.ndarray) -> Transform:
     if not np.nanmax(values, initial=0.0) > 0:
         return default
     offset = offset_of(values)
-    if log_gain(values, offset) < MIN_GAIN:
+    if not has_enough_values(values) or log_gain(values, offset) < MIN_GAIN:
         return default
     return "log1p" if offset else "log"
 

@@ -101,6 +101,17 @@ def test_a_held_out_value_without_the_chosen_logarithm_is_named(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize(("levels", "transform"), [(31, "standardise"), (32, "log")])
+def test_no_logarithm_is_chosen_for_numbers_from_a_short_list(
+    tmp_path: Path, levels: int, transform: str
+) -> None:
+    x = np.geomspace(1, 1e3, levels)[np.arange(300) % levels]
+
+    fitted = fit_column(tmp_path, x)
+
+    assert fitted.features[0].transform == transform
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
