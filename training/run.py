@@ -64,7 +64,8 @@ class Run:
         )
         self._options = fit_options(self.config)
         fitted = fit_transforms(self.dataset, split.train, self.config)
-        self.dataset = replace(self.dataset, features=fitted.features)
+        notes = (*self.dataset.notes, *fitted.notes)
+        self.dataset = replace(self.dataset, features=fitted.features, notes=notes)
         self._model: ModelSchema = describe_model(
             self.dataset.features,
             self.dataset.event_shape,
