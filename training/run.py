@@ -61,6 +61,7 @@ class Run:
             rows=split.train.shape[0],
             num_features=len(self.dataset.features),
             has_gaps=has_gaps,
+            is_image=len(self.dataset.event_shape) > 1,
         )
         self._options = fit_options(self.config)
         fitted = fit_transforms(self.dataset, split.train, self.config)
