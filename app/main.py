@@ -22,6 +22,7 @@ from app.loaded_model import LoadedModel
 from app.metrics import Metrics
 from app.patience import Patience
 from app.routes import (
+    anomaly,
     decode,
     documentation,
     elbo,
@@ -53,6 +54,7 @@ QUESTIONS = (
     reconstruct.router,
     impute.router,
     interpolate.router,
+    anomaly.router,
 )
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000

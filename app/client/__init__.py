@@ -8,6 +8,7 @@
 """
 
 from app.client.answers import (
+    AnomalyScores,
     Card,
     Decoding,
     Elbo,
@@ -27,6 +28,7 @@ from app.client.errors import (
     DeadlineError,
     NoAnswerError,
     NotAllowedError,
+    NotCalibratedError,
     NotFoundError,
     RequestRefusedError,
     ServiceError,
@@ -36,6 +38,7 @@ from app.client.errors import (
 )
 
 __all__ = [
+    "AnomalyScores",
     "AnswerTimeoutError",
     "AsyncModel",
     "AsyncVaeClient",
@@ -52,6 +55,7 @@ __all__ = [
     "ModelVersion",
     "NoAnswerError",
     "NotAllowedError",
+    "NotCalibratedError",
     "NotFoundError",
     "Reconstruction",
     "Records",
