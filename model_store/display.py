@@ -9,6 +9,7 @@ from rich.text import Text
 
 from model_store.listing import BrokenFile, StoredModel
 from model_store.schema import (
+    CalibrationSummary,
     CheckpointDocument,
     Estimate,
     Gaussian,
@@ -107,6 +108,7 @@ def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
         ("objective", f"{document.objective}, seed {document.seed}"),
         ("source", data.source),
         ("rows", f"{data.train_rows:,} to train, {data.validation_rows:,} to validate"),
+        ("calibration", _calibration_text(document.calibration)),
         ("missing cells", f"{data.missing_cells:,}"),
         ("held out", f"{evaluation.rows:,} rows, {evaluation.num_samples:,} samples each"),
         ("elbo", f"{estimate_text(evaluation.elbo)} nats per row"),
@@ -131,6 +133,13 @@ def _prior_text(model: ModelSchema) -> str:
 def _features_text(model: ModelSchema) -> str:
     kinds = Counter(feature.kind for feature in model.features)
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+
+
+def _calibration_text(calibration: CalibrationSummary | None) -> str:
+    if calibration is None:
+        return "none: vae-store calibrate makes one"
+    rate = f"false-positive rates from {1 / (calibration.rows + 1):.2g}"
+    return f"{calibration.rows:,} rows of {calibration.source}, {rate}"
 
 
 def _share_text(share: float | None) -> str:

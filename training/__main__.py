@@ -113,6 +113,10 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     test_fraction: Annotated[
         float | None, typer.Option(help="Share of rows held out to the end.")
     ] = None,
+    calibration_fraction: Annotated[
+        float | None,
+        typer.Option(help="Share of rows that calibrate anomaly scores; 0 for no calibration."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda, mps or cpu.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file of the same names; flags win.")

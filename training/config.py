@@ -106,10 +106,12 @@ class TrainingConfig(Frozen, populate_by_name=True):
     test_key: str | None = None
     # Width, then height, as picture tools write it.
     size: Annotated[tuple[ImageSide, ImageSide] | None, BeforeValidator(_parse_image_size)] = None
-    # A tenth selects the weights; a fifth is looked at once, at the end, which is enough rows for a
-    # small standard error without starving the training.
+    # A tenth selects the weights; a tenth is looked at once, at the end, which is enough rows for a
+    # small standard error without starving the training. None: data/split.py says how many rows
+    # tell what anomaly scores mean.
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
-    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    test_fraction: float = Field(default=0.1, gt=0, lt=1)
+    calibration_fraction: float | None = Field(default=None, ge=0, lt=1)
 
     # Where the model goes. Without a name it takes the source's; the store knows which can be.
     name: str | None = None

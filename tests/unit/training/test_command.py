@@ -52,6 +52,28 @@ def test_a_table_is_trained_and_published(table: Path, store: Path) -> None:
     assert FolderStore(store).get("pumps").versions == (1,)
 
 
+def test_the_published_model_is_calibrated_by_rows_of_its_own(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), *SMALL)
+
+    checkpoint = FolderStore(store).read("pumps", 1)
+    calibration = checkpoint.calibration(checkpoint.build())
+    assert calibration is not None
+    assert checkpoint.document.data.calibration_rows == calibration.rows == 12
+    assert checkpoint.document.calibration
+    assert checkpoint.document.calibration.source == "pumps.csv"
+    assert (
+        "warning: 12 calibration rows tell false-positive rates of anomalies from 0.077 on; for "
+        "0.01 at least 99 are needed" in result.stdout
+    )
+
+
+def test_no_calibration_is_made_where_none_is_asked_for(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), "--calibration-fraction", "0", *SMALL)
+
+    assert FolderStore(store).read("pumps", 1).document.calibration is None
+    assert "calibration rows" not in result.stdout
+
+
 def test_json_is_the_only_output_when_asked_for(table: Path, store: Path) -> None:
     result = train(str(table), "--store", str(store), "--json", *SMALL)
 
