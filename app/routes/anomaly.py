@@ -1,5 +1,8 @@
 """How unusual rows are, how sure that is, and why."""
 
+import asyncio
+from functools import partial
+
 from app.dependencies import InferenceDep, ModelDep
 from app.routes.questions import question_router
 from app.schemas.anomaly import AnomalyReply, AnomalyRequest
@@ -7,6 +10,9 @@ from app.schemas.problem import documented
 from model_store.detection import detect
 
 router = question_router()
+
+# Explanations and rows that are put into words in a few milliseconds, while everybody waits.
+_BRIEF = 256
 
 
 @router.post("/anomaly", responses=documented(409))
@@ -29,4 +35,6 @@ async def anomaly(body: AnomalyRequest, model: ModelDep, inference: InferenceDep
         seed=calibration.seed,
         explain=body.explain,
     )
-    return AnomalyReply.of(model, calibration, body, detection)
+    said = partial(AnomalyReply.of, model, calibration, body, detection)
+    is_brief = len(detection.excess) * (1 + body.explain) <= _BRIEF
+    return said() if is_brief else await asyncio.to_thread(said)
