@@ -15,6 +15,7 @@ from app.client.answers import (
     AnomalyScores,
     Card,
     Decoding,
+    Drift,
     Elbo,
     Encoding,
     Imputation,
@@ -25,6 +26,7 @@ from app.client.answers import (
     Samples,
     read_answer,
     read_card,
+    read_drift,
 )
 from app.client.bodies import Records, written
 from app.client.call import PNG, Call, PictureCall
@@ -42,6 +44,14 @@ def models() -> Call[list[Card]]:
 def card(model: str) -> Call[Card]:
     """What the model is: its data, its likelihood, how good it is and how it was made."""
     return Call("GET", _path(model), read_card)
+
+
+def drift(
+    model: str, *, score: str = "combined", level: float = 0.01, features: int = 10
+) -> Call[Drift]:
+    """Whether rows that were sent to `anomaly` are still like those of the calibration."""
+    query = f"score={quote(score)}&level={level!r}&features={features}"
+    return Call("GET", f"{_path(model)}/drift?{query}", read_drift)
 
 
 def encode(

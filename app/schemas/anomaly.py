@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
-from app.errors import NotCalibratedError, Refusal, RefusedBodyError
+from app.drift import Drift
+from app.errors import Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.schemas.explanations import FeatureExplanation, explanations_of
 from app.schemas.heat_maps import heat_map
@@ -87,12 +88,7 @@ class AnomalyRequest(RowsQuestion):
             NotCalibratedError: the model has none.
             RefusedBodyError: it tells no such rate, or the model has fewer features.
         """
-        calibration = model.calibration
-        if calibration is None:
-            raise NotCalibratedError(
-                f"{model.name}@{model.version} has no calibration; needed "
-                f"`vae-store calibrate {model.name} DATA`."
-            )
+        calibration = model.calibrated
         smallest, features = calibration.smallest_rate, len(model.features)
         if self.fdr is None and self.false_positive_rate < smallest * (1 - _ROUNDING):
             came = f"false_positive_rate is {self.false_positive_rate:g}"
@@ -190,6 +186,10 @@ class AnomalyReply(PictureReply, ColumnsReply):
         )
         reply._excess = detection.excess
         return reply
+
+    def tell(self, drift: Drift, model: LoadedModel) -> None:
+        """Tells the p-values that decided."""
+        drift.observe(model, self.scored_by, self.p_value, self._excess)
 
     @property
     def num_rows(self) -> int:

@@ -238,3 +238,12 @@ def test_safetensors_hold_the_same_answer(service: Service) -> None:
     for name in ("score", "p_value", "elbo_score", "typical", "other_features"):
         np.testing.assert_array_equal(arrays[name], shown[name])
     np.testing.assert_array_equal(arrays["scores.latent"], shown["scores"]["latent"])
+
+
+def test_the_p_values_that_were_given_are_what_drift_looks_at(service: Service) -> None:
+    before = service.get("/v1/models/gaussian/drift?score=latent").json()["rows"]
+
+    service.ask("anomaly", inputs=ROWS, score="latent")
+
+    after = service.get("/v1/models/gaussian/drift?score=latent").json()
+    assert after["rows"] - before == len(ROWS)
