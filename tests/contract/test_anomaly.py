@@ -202,9 +202,7 @@ def test_options_that_cannot_be_met_are_refused(
 def test_a_model_without_calibration_is_409_and_says_what_to_run(service: Service) -> None:
     problem = refused(service.post("/v1/models/plain/anomaly", {"inputs": ROWS[:1]}), 409)
 
-    assert (
-        problem["detail"] == "plain@1 has no calibration; needed `vae-store calibrate plain DATA`."
-    )
+    assert "needed `vae-store calibrate plain DATA`" in problem["detail"]
 
 
 def test_a_value_outside_the_support_is_refused_by_name(service: Service) -> None:
