@@ -10,6 +10,7 @@
 from app.client.answers import (
     Card,
     Decoding,
+    Drift,
     Elbo,
     Encoding,
     Interpolation,
@@ -44,6 +45,7 @@ __all__ = [
     "ClientError",
     "DeadlineError",
     "Decoding",
+    "Drift",
     "Elbo",
     "Encoding",
     "Interpolation",

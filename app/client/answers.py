@@ -135,6 +135,25 @@ class Interpolation:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Whether rows sent to `anomaly` are still like those of the calibration."""
+
+    model: ModelVersion
+    score: str
+    rows: int
+    calibration_rows: int
+    e_value: float
+    log_e_value: float
+    peak: float
+    level: float
+    alarm: bool
+    distance: float | None
+    distance_limit: float | None
+    histogram: list[dict[str, float]]
+    features: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Card:
     """What a model is: its data, its likelihood, how good it is and how it was made."""
 
@@ -165,6 +184,11 @@ def read_answer(record: type[Record], body: Mapping[str, Any]) -> Record:
 def read_card(body: Mapping[str, Any]) -> Card:
     """A model's card; fields this client does not know are left out."""
     return _fill(Card, body)
+
+
+def read_drift(body: Mapping[str, Any]) -> Drift:
+    """What is known of a model's drift; fields this client does not know are left out."""
+    return _fill(Drift, {**body, "model": _fill(ModelVersion, body.get("model") or {})})
 
 
 def _as_arrays(value: object) -> object:

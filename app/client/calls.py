@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from app.client.answers import (
     Card,
     Decoding,
+    Drift,
     Elbo,
     Encoding,
     Imputation,
@@ -27,6 +28,7 @@ from app.client.answers import (
     Samples,
     read_answer,
     read_card,
+    read_drift,
 )
 from app.client.bodies import Records, written
 from app.client.errors import UnexpectedAnswerError, error_of
@@ -89,6 +91,14 @@ def models() -> Call[list[Card]]:
 def card(model: str) -> Call[Card]:
     """What the model is: its data, its likelihood, how good it is and how it was made."""
     return Call("GET", _path(model), read_card)
+
+
+def drift(
+    model: str, *, score: str = "combined", level: float = 0.01, features: int = 10
+) -> Call[Drift]:
+    """Whether rows that were sent to `anomaly` are still like those of the calibration."""
+    query = f"score={quote(score)}&level={level!r}&features={features}"
+    return Call("GET", f"{_path(model)}/drift?{query}", read_drift)
 
 
 def encode(

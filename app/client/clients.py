@@ -49,6 +49,7 @@ class Model:
         self.name = name
 
     card = _asked(calls.card)
+    drift = _asked(calls.drift)
     encode = _asked(calls.encode)
     decode = _asked(calls.decode)
     sample = _asked(calls.sample)
@@ -68,6 +69,7 @@ class AsyncModel:
         self.name = name
 
     card = _awaited(calls.card)
+    drift = _awaited(calls.drift)
     encode = _awaited(calls.encode)
     decode = _awaited(calls.decode)
     sample = _awaited(calls.sample)

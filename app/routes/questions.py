@@ -51,6 +51,7 @@ class QuestionRoute(APIRoute):
             reply = await self._answer(sent, media, model, services.inference)
         most_numbers = services.settings.max_elements
         content, described = await media.write(reply, wanted, model, most_numbers)
+        reply.tell(services.drift, model)
         await respond(send, content, wanted, described)
 
     @cached_property

@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from app.drift import Drift
 from app.loaded_model import LoadedModel, readable_row
 from app.wire.columns import Table
 from app.wire.diagnosis import Row
@@ -160,6 +161,9 @@ class Reply(BaseModel):
     """A model's answer; optional fields are left out unless they were set."""
 
     model: ModelVersion = Field(description="The model and the version that answered.")
+
+    def tell(self, drift: Drift, model: LoadedModel) -> None:
+        """Tells what p-values there are in it, if any."""
 
 
 @lru_cache(maxsize=1024)
