@@ -24,6 +24,7 @@ from app.loaded_model import LoadedModel
 from app.metrics import Metrics
 from app.patience import Patience
 from app.routes import (
+    anomaly,
     decode,
     documentation,
     drift,
@@ -56,6 +57,7 @@ QUESTIONS = (
     reconstruct.router,
     impute.router,
     interpolate.router,
+    anomaly.router,
 )
 
 OTHERS = (models.router, drift.router, health.router, metrics.router, documentation.router)

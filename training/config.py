@@ -121,6 +121,7 @@ class TrainingConfig(Frozen, populate_by_name=True):
     likelihood: LikelihoodName | None = None
     scale: Scale | None = None
     fixed_scale: float = Field(default=1.0, gt=0)  # data units; at 1 the plain squared error
+    scale_floor: float | None = Field(default=None, gt=0)  # standard deviations of the feature
     zero_inflation: bool = False  # a second source of zeros, for negative_binomial
     transform: Annotated[dict[str, Transform], BeforeValidator(_parse_transforms)] = Field(
         default_factory=dict
@@ -161,6 +162,8 @@ class TrainingConfig(Frozen, populate_by_name=True):
             )
         if self.fixed_scale != 1.0 and self.scale != "fixed":
             raise ValueError("--fixed-scale was given without --scale fixed, which it needs.")
+        if self.scale_floor is not None and self.scale == "fixed":
+            raise ValueError("--scale-floor was given with --scale fixed; a learned one is needed.")
         self._check_prior()
         if both := sorted(set(self.ignore) & set(self.kind)):
             raise ValueError(f"Column {both[0]!r} is in --ignore and in --kind; one is needed.")

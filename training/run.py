@@ -61,10 +61,12 @@ class Run:
             rows=split.train.shape[0],
             num_features=len(self.dataset.features),
             has_gaps=has_gaps,
+            is_image=len(self.dataset.event_shape) > 1,
         )
         self._options = fit_options(self.config)
         fitted = fit_transforms(self.dataset, split.train, self.config)
-        self.dataset = replace(self.dataset, features=fitted.features)
+        notes = (*self.dataset.notes, *fitted.notes)
+        self.dataset = replace(self.dataset, features=fitted.features, notes=notes)
         self._model: ModelSchema = describe_model(
             self.dataset.features,
             self.dataset.event_shape,

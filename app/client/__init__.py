@@ -8,6 +8,7 @@
 """
 
 from app.client.answers import (
+    AnomalyScores,
     Card,
     Decoding,
     Drift,
@@ -28,6 +29,7 @@ from app.client.errors import (
     DeadlineError,
     NoAnswerError,
     NotAllowedError,
+    NotCalibratedError,
     NotFoundError,
     RequestRefusedError,
     ServiceError,
@@ -37,6 +39,7 @@ from app.client.errors import (
 )
 
 __all__ = [
+    "AnomalyScores",
     "AnswerTimeoutError",
     "AsyncModel",
     "AsyncVaeClient",
@@ -54,6 +57,7 @@ __all__ = [
     "ModelVersion",
     "NoAnswerError",
     "NotAllowedError",
+    "NotCalibratedError",
     "NotFoundError",
     "Reconstruction",
     "Records",

@@ -9,7 +9,7 @@ import httpx
 
 from app.client import calls
 from app.client.answers import Card
-from app.client.calls import Call
+from app.client.call import Call
 from app.client.errors import NoAnswerError, transport_errors
 
 P = ParamSpec("P")
@@ -56,6 +56,7 @@ class Model:
     reconstruct = _asked(calls.reconstruct)
     elbo = _asked(calls.elbo)
     log_likelihood = _asked(calls.log_likelihood)
+    anomaly = _asked(calls.anomaly)
     impute = _asked(calls.impute)
     interpolate = _asked(calls.interpolate)
     picture = _asked(calls.picture)
@@ -76,6 +77,7 @@ class AsyncModel:
     reconstruct = _awaited(calls.reconstruct)
     elbo = _awaited(calls.elbo)
     log_likelihood = _awaited(calls.log_likelihood)
+    anomaly = _awaited(calls.anomaly)
     impute = _awaited(calls.impute)
     interpolate = _awaited(calls.interpolate)
     picture = _awaited(calls.picture)

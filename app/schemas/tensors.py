@@ -6,7 +6,7 @@ model that is asked, and no number of it becomes a Python object.
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -92,6 +92,9 @@ class Question(BaseModel):
     """A request body: a tensor or two, and options of exactly these types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    answers_tables_in_kind: ClassVar[bool] = False
+    """Whether a table as text is answered as one unless the Accept header says otherwise."""
 
     @classmethod
     def rows(cls, model: LoadedModel) -> Mapping[str, Row]:

@@ -219,13 +219,21 @@ def test_interrupting_publishes_nothing(table: Path, store: Path) -> None:
 
 
 def test_choices_depend_on_rows_and_yield_to_flags() -> None:
-    few = complete(TrainingConfig(source="iris"), rows=100, num_features=4)
-    many = complete(TrainingConfig(source="iris", epochs=7), rows=60_000, num_features=784)
+    few = complete(TrainingConfig(source="iris"), rows=100, num_features=4, is_image=True)
+    many = complete(
+        TrainingConfig(source="iris", epochs=7), rows=60_000, num_features=784, is_image=True
+    )
 
     assert few.epochs == 250
     assert few.input_dropout == 0.15
     assert (many.epochs, many.batch_size, many.input_dropout) == (7, 256, 0.0)
     assert fit_options(few).keep == "best"
+
+
+def test_a_table_is_trained_without_dropout() -> None:
+    completed = complete(TrainingConfig(source="iris"), rows=100, num_features=4)
+
+    assert completed.input_dropout == 0.0
 
 
 @pytest.mark.parametrize(("missing_rate", "has_gaps"), [(None, True), (0.1, False)])
@@ -234,7 +242,7 @@ def test_hidden_values_take_the_place_of_dropout(
 ) -> None:
     config = TrainingConfig(source="iris", missing_rate=missing_rate)
 
-    completed = complete(config, rows=100, num_features=4, has_gaps=has_gaps)
+    completed = complete(config, rows=100, num_features=64, has_gaps=has_gaps, is_image=True)
 
     assert completed.input_dropout == 0.0
 
