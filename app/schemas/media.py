@@ -17,7 +17,7 @@ _TENSORS_OUT = (
 )
 _TABLE_IN = (
     "A header of the features' names in any order, then a line a row: categories by name, an empty "
-    "cell for a missing value, commas, semicolons or tabs between cells. Options stand in the "
+    "cell for a missing value; commas, semicolons or tabs between cells. Options stand in the "
     "query string. For models of tables."
 )
 _TABLE_OUT = (
@@ -38,8 +38,8 @@ _PICTURE_OUT = (
 )
 
 _LINES_IN = (
-    "A row a line, for as long as there are any: a record, or an array as in `inputs`. Options stand "
-    "in the query string."
+    "A row a line, for as long as there are any: a record, or an array as in `inputs`. Options "
+    "stand in the query string."
 )
 _LINES_OUT = (
     "The answer to each line as soon as it is there: its number, `line`, and what JSON says of the "
