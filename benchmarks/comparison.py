@@ -18,15 +18,17 @@ class Comparison:
         name: What was measured, with its unit.
         ours: This project's numbers.
         theirs: The baseline's, round by round.
-        goal: The ratio aimed at, ours over theirs.
+        goal: The ratio aimed at, ours over theirs; none where two are only compared.
+        moonshot: A ratio that would be better still.
         more_is_better: Whether the goal is a floor or a ceiling.
     """
 
     name: str
     ours: Sequence[float]
     theirs: Sequence[float]
-    goal: float
+    goal: float | None = None
     more_is_better: bool = True
+    moonshot: float | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -34,10 +36,22 @@ class Comparison:
         return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
 
     @property
-    def meets_goal(self) -> bool:
-        """Whether the median of the ratios does."""
-        median = statistics.median(self.ratios)
-        return median >= self.goal if self.more_is_better else median <= self.goal
+    def median(self) -> float:
+        """Of the ratios."""
+        return statistics.median(self.ratios)
+
+    @property
+    def verdict(self) -> str:
+        """What the median of the ratios reaches: the goal, the moonshot, or neither."""
+        if self.goal is None:
+            return ""
+        if not self._reaches(self.goal):
+            return "missed"
+        far = self.moonshot is not None and self._reaches(self.moonshot)
+        return "moonshot" if far else "met"
+
+    def _reaches(self, ratio: float) -> bool:
+        return self.median >= ratio if self.more_is_better else self.median <= ratio
 
 
 def in_turns(
@@ -57,13 +71,16 @@ def print_comparisons(comparisons: Iterable[Comparison]) -> None:
     """A table of medians; ratios with their smallest and largest."""
     table = Table("", "this project", "baseline", "ratio (min to max)", "goal", "", box=None)
     for one in comparisons:
-        sign = ">=" if one.more_is_better else "<="
-        table.add_row(
-            one.name,
-            f"{statistics.median(one.ours):,.4g}",
-            f"{statistics.median(one.theirs):,.4g}",
-            f"{statistics.median(one.ratios):.2f} ({min(one.ratios):.2f} to {max(one.ratios):.2f})",
-            f"{sign} {one.goal:g}",
-            "met" if one.meets_goal else "missed",
-        )
+        table.add_row(one.name, *cells_of(one), one.verdict)
     Console(width=WIDTH).print(table)
+
+
+def cells_of(one: Comparison) -> tuple[str, str, str, str]:
+    """Ours, theirs, the ratio with its spread, and the goal, as they are read in a table."""
+    sign = "≥" if one.more_is_better else "≤"
+    return (
+        f"{statistics.median(one.ours):,.4g}",
+        f"{statistics.median(one.theirs):,.4g}",
+        f"{one.median:.2f} ({min(one.ratios):.2f} to {max(one.ratios):.2f})",
+        "" if one.goal is None else f"{sign} {one.goal:g}",
+    )

@@ -1,6 +1,6 @@
 """Rows per second of the arithmetic: in process, through the batcher, and over HTTP.
 
-    python -m benchmarks.inference [--rounds 5] [--seconds 0.5]
+    python -m benchmarks.inference [--rounds 5] [--seconds 0.5] [--into docs/performance.json]
 
 Everything that computes has core 0 to itself, one thread of it, and one client waits on core 1 for
 each answer before it sends the next question; so it needs two cores and Linux. The answers are
@@ -12,13 +12,12 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 from rich.console import Console
@@ -32,24 +31,33 @@ from app.settings import Settings
 from app.workers import Worker
 from benchmarks.comparison import WIDTH, Comparison, print_comparisons
 from benchmarks.load import LOAD_CORE
-from benchmarks.measured_model import MODEL, NAME, PIXELS, publish_model
+from benchmarks.measured_model import MODEL, NAME, publish_model
 from benchmarks.plain_scoring import log_likelihood, network_alone
-from benchmarks.questions import JSON, SAFETENSORS, Call, Question, answer_of, over_http
+from benchmarks.questions import (
+    ELBO,
+    JSON,
+    LOG_LIKELIHOOD,
+    LOOP,
+    NETWORK,
+    SAFETENSORS,
+    Call,
+    Question,
+    answer_of,
+    over_http,
+    rows_of,
+)
+from benchmarks.record import keep
 from benchmarks.servers import SERVER_CORE, Server, serving
 from model_store.build import build_vae
 from model_store.store import FolderStore
-from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
 from model_store.vae.model import VAE
 
 PORT = 18_421
 # Bodies of 65,536 rows are larger than the default limit.
 BODY_BYTES = 2**29
-NETWORK, LOOP = "network alone", "torch loop"
-
-ELBO = Question("elbo", estimate_elbo, 1, (1, 64, 256, 4_096, 65_536), "elbo", NETWORK)
-LOG_LIKELIHOOD = Question(
-    "log-likelihood", estimate_log_likelihood, 256, (1, 64, 256), "log_likelihood", LOOP
-)
+# Rows per second within 15 % of the middle, on both sides of it.
+FLAT = 0.85 / 1.15
+IN_PROCESS, HTTP = "in process", "HTTP, safetensors"
 
 
 @dataclass
@@ -70,16 +78,23 @@ class Contenders:
                 if number >= 0:
                     self.measured.setdefault((name, len(x)), []).append(rate)
 
-    def compare(
-        self, name: str, ours: tuple[str, int], theirs: tuple[str, int], goal: float
-    ) -> Comparison:
-        """What was measured of two of them."""
-        return Comparison(name, self.measured[ours], self.measured[theirs], goal)
+    def compare(self, name: str, rows: int, *, ours: str, theirs: str) -> Comparison:
+        """What two of them did with so many rows."""
+        return Comparison(
+            name, self.measured[ours, rows], self.measured[theirs, rows], 1.0, moonshot=2.0
+        )
+
+    def flatness(self, name: str, contender: str, counts: Sequence[int]) -> Comparison:
+        """The slowest rows of one of them over its fastest, whatever their number."""
+        rounds = list(zip(*(self.measured[contender, count] for count in counts), strict=True))
+        slowest, fastest = [min(rates) for rates in rounds], [max(rates) for rates in rounds]
+        return Comparison(name, slowest, fastest, FLAT)
 
 
 def main(
     rounds: Annotated[int, typer.Option(help="Turns of each contender.")] = 5,
     seconds: Annotated[float, typer.Option(help="Shortest length of each turn.")] = 0.5,
+    into: Annotated[Path | None, typer.Option(help="A record to keep the figures in.")] = None,
 ) -> None:
     """Measure and print a table for each question, the goals, and the memory."""
     if len(os.sched_getaffinity(0)) < 2:
@@ -100,39 +115,27 @@ def main(
                         check_agreement(contenders, x)
                         contenders.measure(x, rounds=rounds, seconds=seconds)
                 print_rates(question, contenders)
-            print_comparisons(goals(measured[ELBO.route], measured[LOG_LIKELIHOOD.route]))
+            compared = goals(measured[ELBO.route], measured[LOG_LIKELIHOOD.route])
+            print_comparisons(compared)
+            if into:
+                keep(compared, into)
             print_memory(server)
 
 
 def goals(elbo: Contenders, log_likelihood: Contenders) -> list[Comparison]:
     """What is aimed at, as ratios of what was measured in turns."""
-    over_http, large, small = "HTTP, safetensors", ELBO.rows[-1], ELBO.rows[1]
+    counts = ELBO.rows[1:]
+    flat = f"elbo {{}}, {counts[0]} to {counts[-1]:,} rows: slowest, baseline fastest, rows/s"
     return [
-        elbo.compare(
-            f"elbo of 256 x {PIXELS}, safetensors, rows/s, baseline the network alone",
-            (over_http, 256),
-            (NETWORK, 256),
-            0.7,
-        ),
         log_likelihood.compare(
-            "log-likelihood of 64 rows x 256 samples over HTTP, rows/s, baseline a torch loop",
-            (over_http, 64),
-            (LOOP, 64),
-            1.0,
+            "log-likelihood of 64 rows x 256 samples over HTTP, baseline a torch loop, rows/s",
+            64,
+            ours=HTTP,
+            theirs=LOOP,
         ),
-        elbo.compare(
-            f"elbo of {large:,} rows in process, rows/s, baseline {small} rows",
-            ("in process", large),
-            ("in process", small),
-            0.85,
-        ),
+        elbo.flatness(flat.format("in process"), IN_PROCESS, counts),
+        elbo.flatness(flat.format("over HTTP"), HTTP, counts),
     ]
-
-
-def rows_of(count: int) -> Tensor:
-    """Random black and white images."""
-    images = np.random.default_rng(0).integers(0, 2, (count, PIXELS))
-    return torch.from_numpy(images.astype(np.float32))
 
 
 def rows_per_second(call: Call, x: Tensor, *, seconds: float) -> float:
@@ -166,11 +169,11 @@ def contenders_for(question: Question, root: Path, server: Server) -> Iterator[C
 
         calls = {
             question.plain: plain_call(question, plain),
-            "in process": lambda x: answer_of(
+            IN_PROCESS: lambda x: answer_of(
                 question.estimator(model.vae, x, **question.options), question
             ),
             "batcher": through_batcher,
-            "HTTP, safetensors": over_http(server, question, SAFETENSORS),
+            HTTP: over_http(server, question, SAFETENSORS),
             "HTTP, JSON": over_http(server, question, JSON),
         }
         cores = {name: LOAD_CORE for name in calls if name.startswith("HTTP")}
@@ -188,7 +191,7 @@ def plain_call(question: Question, vae: VAE) -> Call:
 def check_agreement(contenders: Contenders, x: Tensor) -> None:
     """All that give a number for each row must give the same, or there is nothing to compare."""
     answers = {name: call(x) for name, call in contenders.calls.items() if name != NETWORK}
-    expected = answers["in process"]
+    expected = answers[IN_PROCESS]
     for found in answers.values():
         torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=0)
 

@@ -7,18 +7,37 @@ import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measured_model import NAME
+from benchmarks.questions import Sent
 from benchmarks.servers import Server
 
 LOAD_CORE = 1
 
 SCRIPT = """
 wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Content-Type"] = "{media_type}"
+wrk.headers["Accept"] = "{media_type}"
 wrk.body = io.open("{body}", "rb"):read("*a")
 """
+
+_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+
+
+@dataclass(frozen=True)
+class Load:
+    """What `wrk` saw of a server.
+
+    Args:
+        requests_per_second: Answers to all connections.
+        median_ms: Half of the answers took no longer than this.
+        p99_ms: 99 of 100 took no longer than this.
+    """
+
+    requests_per_second: float
+    median_ms: float
+    p99_ms: float
 
 
 def require_wrk() -> None:
@@ -31,22 +50,42 @@ def require_wrk() -> None:
         raise SystemExit("This benchmark needs wrk: apt-get install wrk")
 
 
-def requests_per_second(server: Server, body: bytes, *, connections: int, seconds: int) -> float:
-    """Answers to the same elbo question over and over, on so many connections.
+def load_of(server: Server, sent: Sent, *, connections: int, seconds: int) -> Load:
+    """The same question over and over, on so many connections.
 
     Raises:
         RuntimeError: an answer was no 200, or a connection broke.
     """
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "body.json").write_bytes(body)
+        body = Path(folder) / "body"
+        body.write_bytes(sent.body)
         script = Path(folder) / "post.lua"
-        script.write_text(SCRIPT.format(body=Path(folder) / "body.json"))
+        script.write_text(SCRIPT.format(body=body, media_type=sent.media_type))
         options = ["--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
         command = ["taskset", "--cpu-list", str(LOAD_CORE), "wrk", *options, "--timeout=30s"]
-        url = f"{server.url}/v1/models/{NAME}/elbo"
         run = subprocess.run(
-            [*command, f"--script={script}", url], capture_output=True, text=True, check=True
+            [*command, "--latency", f"--script={script}", f"{server.url}{sent.path}"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
-    if "Non-2xx" in run.stdout or "Socket errors" in run.stdout:
-        raise RuntimeError(f"Not every request was answered: {run.stdout}")
-    return float(re.findall(r"Requests/sec:\s+([\d.]+)", run.stdout)[0])
+    return parsed(run.stdout)
+
+
+def parsed(printed: str) -> Load:
+    """What wrk printed.
+
+    Raises:
+        RuntimeError: an answer was no 200, or a connection broke.
+    """
+    if "Non-2xx" in printed or "Socket errors" in printed:
+        raise RuntimeError(f"Not every request was answered: {printed}")
+    rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", printed)[0])
+    return Load(rate, _percentile(printed, 50), _percentile(printed, 99))
+
+
+def _percentile(printed: str, percent: int) -> float:
+    number, unit = re.findall(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m)\s*$", printed, re.MULTILINE)[
+        0
+    ]
+    return float(number) * _MILLISECONDS[unit]

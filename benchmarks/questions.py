@@ -4,13 +4,15 @@ import http.client
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import orjson
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from benchmarks.measured_model import NAME
+from benchmarks.measured_model import NAME, PIXELS
 from benchmarks.servers import Server
+from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
 
 JSON, SAFETENSORS = "application/json", "application/vnd.safetensors"
 
@@ -34,6 +36,43 @@ class Question:
         return {"num_samples": self.num_samples, "seed": 0}
 
 
+NETWORK, LOOP = "network alone", "torch loop"
+
+ELBO = Question("elbo", estimate_elbo, 1, (1, 64, 256, 4_096, 65_536), "elbo", NETWORK)
+LOG_LIKELIHOOD = Question(
+    "log-likelihood", estimate_log_likelihood, 256, (1, 64, 256), "log_likelihood", LOOP
+)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A question as it is sent.
+
+    Args:
+        path: With its query.
+        body: Bytes.
+        media_type: Theirs, and the one asked for.
+    """
+
+    path: str
+    body: bytes
+    media_type: str
+
+    @classmethod
+    def of(cls, x: Tensor, question: Question, media_type: str) -> "Sent":
+        """A question about these rows."""
+        path = f"/v1/models/{NAME}/{question.route}"
+        if media_type != JSON:
+            path += f"?num_samples={question.num_samples}"
+        return cls(path, body_of(x, question, media_type), media_type)
+
+
+def rows_of(count: int) -> Tensor:
+    """Random black and white images."""
+    images = np.random.default_rng(0).integers(0, 2, (count, PIXELS))
+    return torch.from_numpy(images.astype(np.float32))
+
+
 def answer_of(estimate: object, question: Question) -> Tensor:
     """One number for each row."""
     values: Tensor = getattr(estimate, question.answer)
@@ -43,16 +82,13 @@ def answer_of(estimate: object, question: Question) -> Tensor:
 def over_http(server: Server, question: Question, media_type: str) -> Call:
     """Questions on one connection, whose bodies are made once for each number of rows."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
-    headers = {"Content-Type": media_type, "Accept": media_type}
-    path = f"/v1/models/{NAME}/{question.route}"
-    bodies: dict[int, bytes] = {}
+    kept: dict[int, Sent] = {}
 
     def ask(x: Tensor) -> Tensor:
-        if len(x) not in bodies:
-            bodies.clear()
-            bodies[len(x)] = body_of(x, question, media_type)
-        target = path if media_type == JSON else f"{path}?num_samples={question.num_samples}"
-        content = posted(connection, target, bodies[len(x)], headers)
+        if len(x) not in kept:
+            kept.clear()
+            kept[len(x)] = Sent.of(x, question, media_type)
+        content = posted(connection, kept[len(x)])
         if media_type == SAFETENSORS:
             return load(content)[question.answer]
         return torch.tensor(orjson.loads(content)[question.answer])
@@ -60,24 +96,23 @@ def over_http(server: Server, question: Question, media_type: str) -> Call:
     return ask
 
 
-def posted(
-    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
-) -> bytes:
+def posted(connection: http.client.HTTPConnection, sent: Sent) -> bytes:
     """The answer; a connection that was closed while others had their turns is opened again.
 
     Raises:
         RuntimeError: it is no 200.
     """
+    request = {"Content-Type": sent.media_type, "Accept": sent.media_type}
     try:
-        connection.request("POST", path, body, headers)
+        connection.request("POST", sent.path, sent.body, request)
         response = connection.getresponse()
     except ConnectionError:
         connection.close()
-        connection.request("POST", path, body, headers)
+        connection.request("POST", sent.path, sent.body, request)
         response = connection.getresponse()
     content = response.read()
     if response.status != http.HTTPStatus.OK:
-        raise RuntimeError(f"{path} answered {response.status}: {content[:500]!r}")
+        raise RuntimeError(f"{sent.path} answered {response.status}: {content[:500]!r}")
     return content
 
 

@@ -59,12 +59,14 @@ def build_vae(model: ModelSchema) -> VAE:
     head = build_head(model.likelihood, model.num_features)
     encoder = _build_encoder(model, head.input_width)
     zeros = torch.zeros(model.num_features)
+    # Not torch.ones_like: for a meta tensor it imports sympy, in 35 MB and a third of a second.
+    ones = torch.ones(model.num_features)
     vae = VAE(
         encoder=encoder,
         decoder=DenseNetwork(model.latent_dim, model.decoder.hidden_sizes, head.output_width),
         head=head,
         prior=_build_prior(model, head.input_width),
-        transform=build_transform(model.features, zeros, torch.ones_like(zeros), zeros),
+        transform=build_transform(model.features, zeros, ones, zeros),
         event_shape=model.event_shape,
     )
     return vae.eval()

@@ -2,18 +2,17 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from benchmarks.inference import (
+from benchmarks.inference import Contenders, check_agreement, rows_per_second
+from benchmarks.measured_model import MODEL
+from benchmarks.plain_scoring import log_likelihood, network_alone
+from benchmarks.questions import (
     ELBO,
     LOG_LIKELIHOOD,
     NETWORK,
-    Contenders,
-    check_agreement,
+    SAFETENSORS,
+    body_of,
     rows_of,
-    rows_per_second,
 )
-from benchmarks.measured_model import MODEL
-from benchmarks.plain_scoring import log_likelihood, network_alone
-from benchmarks.questions import SAFETENSORS, body_of
 from model_store.build import build_vae
 from model_store.vae.estimators import estimate_log_likelihood
 
@@ -66,3 +65,11 @@ def test_a_slow_call_is_made_once() -> None:
 
     assert calls == [4]
     assert rate > 0
+
+
+def test_flatness_is_that_of_the_slowest_against_the_fastest() -> None:
+    measured = {("HTTP", 64): [90.0, 50.0], ("HTTP", 256): [100.0, 100.0], ("HTTP", 1): [1.0, 1.0]}
+
+    flat = Contenders({}, {}, measured).flatness("", "HTTP", (64, 256))
+
+    assert flat.ratios == [0.9, 0.5]
