@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from app.errors import TooManyRowsError, TooManySamplesError
 from app.settings import Settings
+from model_store.detection import EXPLANATION_SAMPLES
 from model_store.vae import generation
 from model_store.vae.estimators import impute
 from model_store.vae.model import VAE
@@ -65,6 +66,7 @@ _NUMBERS_PER_ROW: Mapping[Callable[..., Any], Callable[[Size, Options], int]] = 
 }
 
 # Options that say how many numbers of each row are asked for, or may be needed at worst.
+_STEPS, _EXPLAINED = "refine", "explain"
 _SAMPLES = ("num_samples", "max_samples", "num_imputations", "steps")
 
 
@@ -124,8 +126,10 @@ class Capacity:
         return min(self.max_samples, left)
 
     def _allowance(self, question: Callable[..., Any], size: Size, items: Items) -> Allowance:
-        options = dict(items)
+        options: Options = dict(items)
         samples, of_steps = _samples_in(options), _samples_of_steps(size, options)
+        # The encoder sees a row once more for each feature that is explained.
+        encodings = 1 + int(options.get(_EXPLAINED, 0))
         most = [
             self.max_rows,
             self.max_elements // size.widest,
@@ -133,7 +137,7 @@ class Capacity:
             self.max_elements // max(1, _kept(question, size, options)),
         ]
         rows = min(most) if samples <= self.max_samples else 0
-        return Allowance(rows, size.encoder + size.decoder * (samples + of_steps))
+        return Allowance(rows, size.encoder * encodings + size.decoder * (samples + of_steps))
 
     def _refuse(
         self, question: Callable[..., Any], size: Size, options: Options, rows: int
@@ -148,7 +152,8 @@ class Capacity:
         # Steps count as the samples that take as much work.
         work = rows * (samples + of_steps)
         if work > self.max_row_samples:
-            steps = f" and {of_steps:,} more for refine = {options['refine']}" if of_steps else ""
+            why = next((name for name in (_STEPS, _EXPLAINED) if options.get(name)), "")
+            steps = f" and {of_steps:,} more for {why} = {options[why]}" if why else ""
             raise TooManySamplesError(
                 f"{rows:,} rows by {samples:,} samples{steps} are {work:,}; "
                 f"this server takes {self.max_row_samples:,} of them at once."
@@ -166,7 +171,9 @@ def _samples_in(options: Options) -> int:
 
 
 def _samples_of_steps(size: Size, options: Options) -> int:
-    return samples_worth(size.latents, int(options.get("refine", 0)))
+    """Samples that take as much work as the steps, or explanations, that are asked for."""
+    of_steps = samples_worth(size.latents, int(options.get(_STEPS, 0)))
+    return of_steps + EXPLANATION_SAMPLES * int(options.get(_EXPLAINED, 0))
 
 
 def _kept(question: Callable[..., Any], size: Size, options: Options) -> int:

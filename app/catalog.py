@@ -108,6 +108,10 @@ class Catalog:
         """The models in memory, by name and version."""
         return [model for _, model in sorted(self._loader.loaded.items(), key=lambda item: item[0])]
 
+    def has(self, name: str, version: int) -> bool:
+        """Whether there is such a version, intact or not."""
+        return name in self._stored and version in self._stored[name].versions
+
     def stored(self, name: str) -> StoredModel:
         """A model's aliases, and its versions but for those known to be broken."""
         model = self._stored[name]

@@ -7,6 +7,7 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 
 from app.catalog import Catalog
+from app.drift import Drift
 from app.exposition import Exposition
 from app.inference import Inference
 from app.loaded_model import LoadedModel
@@ -25,6 +26,7 @@ class Services:
     patience: Patience
     worker: Worker
     exposition: Exposition
+    drift: Drift
 
 
 def services_of(request: Request) -> Services:
@@ -43,8 +45,14 @@ async def inference_of(request: Request) -> Inference:
     return services_of(request).inference
 
 
+async def drift_of(request: Request) -> Drift:
+    """What is known of the p-values that were given."""
+    return services_of(request).drift
+
+
 CatalogDep = Annotated[Catalog, Depends(catalog_of)]
 InferenceDep = Annotated[Inference, Depends(inference_of)]
+DriftDep = Annotated[Drift, Depends(drift_of)]
 
 
 async def model_of(

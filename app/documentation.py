@@ -6,6 +6,7 @@ answers, that very answer, and the body of every error.
 
 import copy
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from app.catalog import Catalog
-from app.errors import PROBLEM_MEDIA_TYPE
+from app.errors import PROBLEM_MEDIA_TYPE, NotCalibratedError
 from app.inference import Inference
 from app.loaded_model import LoadedModel
 from app.routes.media import Sent
@@ -102,9 +103,11 @@ class Documentation:
         for route in self._questions:
             operation = document["paths"][route.path]["post"]
             body = orjson.dumps(route.question.example(model))
-            reply = wire.encode(await route.answer(Sent(body), model, self._inference))
-            _set_example(operation["requestBody"], body)
-            _set_example(operation["responses"]["200"], reply)
+            # A model that was never calibrated has no answer to show to one of the questions.
+            with suppress(NotCalibratedError):
+                reply = wire.encode(await route.answer(Sent(body), model, self._inference))
+                _set_example(operation["requestBody"], body)
+                _set_example(operation["responses"]["200"], reply)
 
 
 def _set_example(described: _Document, body: bytes) -> None:

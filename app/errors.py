@@ -12,6 +12,7 @@ VaeError                      see model_store.errors for its other branches
     │   ├── TooManyBytesError
     │   ├── TooManyRowsError
     │   └── TooManySamplesError
+    ├── NotCalibratedError      a model that has nothing to compare rows with
     ├── DeadlineError           an answer that takes too long
     └── UnavailableError        right, but not now
         ├── BrokenModelError      the model's file cannot be served
@@ -93,6 +94,10 @@ class TooManySamplesError(TooLargeError):
     """Too many samples, or too many for so many rows."""
 
 
+class NotCalibratedError(AppError):
+    """A model that was published without a calibration."""
+
+
 class DeadlineError(AppError):
     """An answer that takes longer than this server is set to work on it."""
 
@@ -138,6 +143,7 @@ PROBLEMS: Mapping[type[VaeError], Problem] = {
     store_errors.NotInStoreError: Problem(404, "no-such-model", "No such model"),
     store_errors.InvalidNameError: Problem(404, "no-such-model", "No such model"),
     NotAcceptableError: Problem(406, "not-acceptable", "No answer of a type that is accepted"),
+    NotCalibratedError: Problem(409, "not-calibrated", "The model has no calibration"),
     TooManyBytesError: Problem(413, "too-many-bytes", _TOO_LARGE),
     TooManyRowsError: Problem(413, "too-many-rows", _TOO_LARGE),
     TooManySamplesError: Problem(413, "too-many-samples", _TOO_LARGE),

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from app.metrics import COUNTED, PID, Family
+from app.observed import Evidence, streams
 from app.processes import usage_of
 from app.shared_numbers import Key
 from app.workers import Worker
@@ -39,7 +40,18 @@ MEMORY = Family(
     "Memory of all processes, with the pages they share counted once.",
 )
 
-FAMILIES = (*COUNTED, WORKERS, WORKERS_CONFIGURED, BUILD, STARTED, CPU, MEMORY)
+_STREAM = ("model", "version", "score")
+E_VALUE = Family(
+    "vae_drift_e_value",
+    "gauge",
+    "Evidence that rows sent to anomaly are not like the calibration's; 1 on average if they are.",
+    _STREAM,
+)
+PEAK = Family(
+    "vae_drift_e_value_peak", "gauge", "The largest that it is known to have been.", _STREAM
+)
+
+FAMILIES = (*COUNTED, E_VALUE, PEAK, WORKERS, WORKERS_CONFIGURED, BUILD, STARTED, CPU, MEMORY)
 """Every metric of the service."""
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -68,9 +80,19 @@ class Exposition(Collector):
         """Every metric as it stands now."""
         counted = list(self._worker.numbers.read())
         workers = [int(numbers[0]) for key, numbers in counted if key == (PID,)]
-        found = _summed(counted) | self._looked_up(workers)
+        found = _summed(counted) | self._evidence(counted) | self._looked_up(workers)
         for family in FAMILIES:
             yield _metric(family, found.get(family.name, {}))
+
+    def _evidence(self, counted: Iterable[tuple[Key, list[float]]]) -> dict[str, _Series]:
+        """What the processes' drift tests say together."""
+        found: dict[str, _Series] = {E_VALUE.name: {}, PEAK.name: {}}
+        for (model, version_, _, score), seen in streams(counted).items():
+            evidence = Evidence.of(seen, len(self._worker.loaded))
+            labels = (model, version_, score)
+            found[E_VALUE.name][labels] = [evidence.e_value]
+            found[PEAK.name][labels] = [evidence.peak]
+        return found
 
     def _looked_up(self, workers: list[int]) -> dict[str, _Series]:
         """What nobody counts, because it can be looked up."""

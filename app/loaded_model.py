@@ -10,6 +10,7 @@ from torch import Tensor
 
 from app.brightness import Brightness
 from app.capacity import Size
+from app.errors import NotCalibratedError
 from app.wire.columns import Column, columns_of
 from app.wire.diagnosis import Row
 from model_store.calibration import Calibration
@@ -54,6 +55,21 @@ class LoadedModel:
         typical_row = readable_row(vae, torch.zeros(1, vae.latent_dim))
         calibration = checkpoint.calibration(vae)
         return cls(name, version, checkpoint.document, vae, typical_row, calibration)
+
+    @property
+    def calibrated(self) -> Calibration:
+        """What its anomaly scores mean.
+
+        Raises:
+            NotCalibratedError: it was published without a calibration.
+        """
+        if self.calibration is None:
+            raise NotCalibratedError(
+                f"{self.name}@{self.version} has no calibration; needed "
+                f"`vae-store calibrate {self.name} DATA`, DATA being rows that are clean and were "
+                "not trained on."
+            )
+        return self.calibration
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 from app.catalog import Catalog
 from app.dependencies import Services
 from app.documentation import Documentation
+from app.drift import Drift
+from app.drift_file import DriftFile
 from app.errors import TooLargeError, problem_response
 from app.exposition import Exposition
 from app.inference import Inference
@@ -22,8 +24,10 @@ from app.loaded_model import LoadedModel
 from app.metrics import Metrics
 from app.patience import Patience
 from app.routes import (
+    anomaly,
     decode,
     documentation,
+    drift,
     elbo,
     encode,
     health,
@@ -53,7 +57,10 @@ QUESTIONS = (
     reconstruct.router,
     impute.router,
     interpolate.router,
+    anomaly.router,
 )
+
+OTHERS = (models.router, drift.router, health.router, metrics.router, documentation.router)
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
@@ -98,7 +105,7 @@ def create_app(settings: Settings, worker: Worker | None = None) -> FastAPI:
     app.add_middleware(app.state.surround)
     for handled in (VaeError, HTTPException, RequestValidationError):
         app.add_exception_handler(handled, problem_response)
-    for router in (*QUESTIONS, models.router, health.router, metrics.router, documentation.router):
+    for router in (*QUESTIONS, *OTHERS):
         # include_router would search its routes in a second step, a tenth of a small request.
         app.router.routes.extend(router.routes)
     app.mount(documentation.ASSETS_PATH, documentation.assets())
@@ -134,15 +141,19 @@ async def _running(
     catalog = Catalog(FolderStore(settings.store), partial(_prepare, settings, inference, counts))
     questions = [route for router in QUESTIONS for route in router.routes]
     patience = Patience(settings.max_seconds)
+    file = DriftFile(settings.drift_path, worker.number) if settings.drift_path else None
+    seen = Drift(worker, counts, file)
     app.state.services = Services(
-        settings, catalog, inference, patience, worker, Exposition(worker)
+        settings, catalog, inference, patience, worker, Exposition(worker), seen
     )
     app.state.documentation = Documentation(app, questions, catalog, inference)
     await catalog.open()
+    await seen.open(catalog.has)
     if worker.replaces_another:
         # The service has been said to be ready; nobody shall notice that this process was not.
         await catalog.ready.wait()
     yield
+    await seen.close()
     await catalog.close()
     inference.close()
 

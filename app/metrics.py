@@ -9,6 +9,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.shared_numbers import Numbers
 from app.workers import Worker
 
@@ -18,6 +21,10 @@ SECONDS = (
     *(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
 )
 ROWS = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0)
+P_VALUE_BOUNDS = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
+    *(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
 
 PID = "pid"
 """Under this name each process writes its id, which is no metric."""
@@ -71,6 +78,13 @@ BATCH_ROWS = Family("vae_batch_rows", "histogram", "Rows computed at once.", (),
 BATCH_SECONDS = Family(
     "vae_batch_duration_seconds", "histogram", "Time to compute a batch.", (), SECONDS
 )
+P_VALUES = Family(
+    "vae_p_value",
+    "histogram",
+    "P-values of anomaly answers.",
+    ("model", "version", "score"),
+    P_VALUE_BOUNDS,
+)
 LOADED = Family(
     "vae_model_loaded", "gauge", "Workers that have the model in memory.", ("model", "version")
 )
@@ -84,6 +98,7 @@ COUNTED = (
     WAITING,
     BATCH_ROWS,
     BATCH_SECONDS,
+    P_VALUES,
     LOADED,
     RESTARTS,
 )
@@ -181,3 +196,10 @@ class Histogram:
         """One more value."""
         self._numbers[bisect_left(self._bounds, value)] += 1.0
         self._numbers[-1] += value
+
+    def observe_all(self, values: NDArray[np.float64]) -> None:
+        """Many more at once."""
+        places, counts = np.unique(np.searchsorted(self._bounds, values), return_counts=True)
+        for place, count in zip(places.tolist(), counts.tolist(), strict=True):
+            self._numbers[place] += count
+        self._numbers[-1] += float(values.sum())

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
         max_seconds: Longest that an answer is worked on.
         threads_per_batch: Threads torch spreads one batch over; by default the share of the cores
             that the process may use, up to four.
+        drift_path: Folder in which what was seen of p-values is kept when the service ends; it is
+            forgotten if there is none. No two services may share one.
         drain_seconds: How long requests in flight may take after SIGTERM.
         log_level: Least severe messages that are logged.
         access_log: Whether every request is logged.
@@ -48,6 +50,8 @@ class Settings(BaseSettings):
     max_seconds: Positive = 300
 
     threads_per_batch: Positive | None = None
+
+    drift_path: Path | None = None
 
     drain_seconds: Positive = 30
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.splits import A_FIFTH_HELD_OUT
 from model_store.store import FolderStore
 from model_store.vae.estimators import LogLikelihoodEstimate, estimate_log_likelihood
 from model_store.vae.model import VAE
@@ -45,7 +46,7 @@ def main() -> None:
 def _demo() -> tuple[VAE, Tensor]:
     """The digits demo, trained, and images it has not seen."""
     with TemporaryDirectory() as store:
-        run = Run(TrainingConfig(source="digits", store=Path(store)))
+        run = Run(TrainingConfig(source="digits", store=Path(store), **A_FIFTH_HELD_OUT))
         torch.set_num_threads(threads(run.config))
         for _ in run.train():
             pass

@@ -15,7 +15,8 @@ from model_store.vae.anomaly import (
     ScoreKind,
     anomaly_statistics,
 )
-from model_store.vae.anomaly.baseline import below_rounding
+from model_store.vae.anomaly.baseline import below_rounding, medians, observed_contributions
+from model_store.vae.anomaly.reference import MAX_REFERENCE_ROWS
 from model_store.vae.model import VAE
 
 __all__ = [
@@ -130,15 +131,11 @@ def calibrate(
     """
     reference = Reference.of(vae, reference_rows)
     usual = reference_rows if baseline_rows is None else baseline_rows
-    baseline = Baseline.of(
-        anomaly_statistics(
-            vae,
-            usual[:MAX_BASELINE_ROWS],
-            reference=reference,
-            num_samples=num_samples,
-            seed=seed,
-        )
+    held_out, training = (
+        anomaly_statistics(vae, x, reference=reference, num_samples=num_samples, seed=seed)
+        for x in (usual[:MAX_BASELINE_ROWS], reference_rows[:MAX_REFERENCE_ROWS])
     )
+    baseline = Baseline.of(held_out, training)
     empty = Calibration(num_samples, seed, reference, baseline, baseline.typical, {})
     return recalibrate(vae, rows, empty)
 
@@ -155,7 +152,7 @@ def recalibrate(vae: VAE, rows: Tensor, calibration: Calibration) -> Calibration
     # The first rows tell what is typical as well as all of them would.
     first, *others = rows.split(_ROWS_AT_ONCE)
     statistics = calibration.statistics(vae, first)
-    typical = Baseline.of(statistics).typical
+    typical = medians(observed_contributions(statistics))
     parts = [calibration.scores(statistics)]
     parts += [calibration.scores(calibration.statistics(vae, block)) for block in others]
     ascending = {kind: torch.cat([p[kind] for p in parts]).sort().values for kind in SCORE_KINDS}

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from model_store.listing import BrokenFile, StoredModel
 from model_store.schema import (
+    CalibrationSummary,
     CheckpointDocument,
     Estimate,
     Gaussian,
@@ -89,6 +90,14 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{estimate.value:.2f} ± {estimate.standard_error:.2f}"
 
 
+def calibration_text(calibration: CalibrationSummary | None) -> str:
+    """Which rows tell what scores mean, and from which rate on."""
+    if calibration is None:
+        return "none"
+    rate = f"false-positive rates from {1 / (calibration.rows + 1):.2g}"
+    return f"{calibration.rows:,} rows of {calibration.source}, {rate}"
+
+
 def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
     document, evaluation = listed.document, listed.document.evaluation
     model, data = document.model, document.data
@@ -107,6 +116,7 @@ def _card_lines(listed: ListedVersion) -> list[tuple[str, str]]:
         ("objective", f"{document.objective}, seed {document.seed}"),
         ("source", data.source),
         ("rows", f"{data.train_rows:,} to train, {data.validation_rows:,} to validate"),
+        ("calibration", calibration_text(document.calibration)),
         ("missing cells", f"{data.missing_cells:,}"),
         ("held out", f"{evaluation.rows:,} rows, {evaluation.num_samples:,} samples each"),
         ("elbo", f"{estimate_text(evaluation.elbo)} nats per row"),

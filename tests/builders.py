@@ -71,6 +71,11 @@ def named_checkpoint() -> Checkpoint:
     return Checkpoint(changed, small_checkpoint("mixed").tensors)
 
 
+def calibrated_table() -> Checkpoint:
+    """The named table with a calibration of 99 rows."""
+    return named_checkpoint().calibrated(small_calibration("mixed"), "more noise")
+
+
 def checkpoint_of(model: ModelSchema, vae: VAE) -> Checkpoint:
     """A model of any kind, as it would be published."""
     tensors = {name: tensor.clone() for name, tensor in vae.state_dict().items()}

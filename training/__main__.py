@@ -61,6 +61,10 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     fixed_scale: Annotated[
         float | None, typer.Option(help="Its standard deviation if fixed, in data units.")
     ] = None,
+    scale_floor: Annotated[
+        float | None,
+        typer.Option(help="Smallest scale of real features, in their standard deviations."),
+    ] = None,
     zero_inflation: Annotated[
         bool | None,
         typer.Option("--zero-inflation", help="Negative binomial: zeros of two kinds."),
@@ -112,6 +116,10 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     ] = None,
     test_fraction: Annotated[
         float | None, typer.Option(help="Share of rows held out to the end.")
+    ] = None,
+    calibration_fraction: Annotated[
+        float | None,
+        typer.Option(help="Share of rows that calibrate anomaly scores; 0 for no calibration."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda, mps or cpu.")] = None,
     config: Annotated[

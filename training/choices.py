@@ -33,7 +33,12 @@ _DEVICES: Mapping[str, Callable[[], bool]] = {
 
 
 def complete(
-    config: TrainingConfig, *, rows: int, num_features: int, has_gaps: bool = False
+    config: TrainingConfig,
+    *,
+    rows: int,
+    num_features: int,
+    has_gaps: bool = False,
+    is_image: bool = False,
 ) -> TrainingConfig:
     """The config with every open choice made for this many training rows and features."""
     choose = _for_linear if config.hidden_sizes == () else _for_deep
@@ -48,8 +53,9 @@ def complete(
         "missing_rate": missing_rate,
         **choose(rows, config.batch_size),
     }
-    if missing_rate:
-        # Hidden values do what dropout is for, and the encoder knows which they are.
+    if missing_rate or not is_image:
+        # Hidden values do what dropout is for, and the encoder knows which they are. A dropped
+        # column of a table is seldom told by the others, as a pixel is by its neighbours.
         choices["input_dropout"] = 0.0
     return config.model_copy(
         update={key: value for key, value in choices.items() if getattr(config, key) is None}

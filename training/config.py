@@ -106,10 +106,12 @@ class TrainingConfig(Frozen, populate_by_name=True):
     test_key: str | None = None
     # Width, then height, as picture tools write it.
     size: Annotated[tuple[ImageSide, ImageSide] | None, BeforeValidator(_parse_image_size)] = None
-    # A tenth selects the weights; a fifth is looked at once, at the end, which is enough rows for a
-    # small standard error without starving the training.
+    # A tenth selects the weights; a tenth is looked at once, at the end, which is enough rows for a
+    # small standard error without starving the training. None: data/split.py says how many rows
+    # tell what anomaly scores mean.
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
-    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    test_fraction: float = Field(default=0.1, gt=0, lt=1)
+    calibration_fraction: float | None = Field(default=None, ge=0, lt=1)
 
     # Where the model goes. Without a name it takes the source's; the store knows which can be.
     name: str | None = None
@@ -119,6 +121,7 @@ class TrainingConfig(Frozen, populate_by_name=True):
     likelihood: LikelihoodName | None = None
     scale: Scale | None = None
     fixed_scale: float = Field(default=1.0, gt=0)  # data units; at 1 the plain squared error
+    scale_floor: float | None = Field(default=None, gt=0)  # standard deviations of the feature
     zero_inflation: bool = False  # a second source of zeros, for negative_binomial
     transform: Annotated[dict[str, Transform], BeforeValidator(_parse_transforms)] = Field(
         default_factory=dict
@@ -159,6 +162,8 @@ class TrainingConfig(Frozen, populate_by_name=True):
             )
         if self.fixed_scale != 1.0 and self.scale != "fixed":
             raise ValueError("--fixed-scale was given without --scale fixed, which it needs.")
+        if self.scale_floor is not None and self.scale == "fixed":
+            raise ValueError("--scale-floor was given with --scale fixed; a learned one is needed.")
         self._check_prior()
         if both := sorted(set(self.ignore) & set(self.kind)):
             raise ValueError(f"Column {both[0]!r} is in --ignore and in --kind; one is needed.")

@@ -15,6 +15,7 @@ from training.fit import Report
 
 LINES = 20  # of progress where there is no terminal
 WIDTH_WITHOUT_TERMINAL = 120
+USUAL_CALIBRATION_ROWS = 99  # for a false-positive rate of 0.01
 NAMES_SHOWN = 8  # of features in a warning
 
 
@@ -58,6 +59,7 @@ class Display:
             self._print(f"warning: {warning}")
         evaluation, data = document.evaluation, document.data
         rows = f"{data.train_rows:,} trained on, {data.validation_rows:,} to select, "
+        rows += f"{data.calibration_rows:,} to calibrate, "
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_row("held-out elbo", _with_error(evaluation.elbo))
         table.add_row("held-out log-likelihood", _with_error(evaluation.log_likelihood))
@@ -141,6 +143,13 @@ def warnings_of(document: CheckpointDocument) -> list[str]:
             "no latent is in use (posterior collapse), so the model ignores what it encodes; "
             "--free-bits, more epochs or a smaller network may help."
         )
+    if document.calibration and document.calibration.rows < USUAL_CALIBRATION_ROWS:
+        n = document.calibration.rows
+        found.append(
+            f"{n:,} calibration rows tell false-positive rates of anomalies from {1 / (n + 1):.2g} "
+            f"on; for 0.01 at least {USUAL_CALIBRATION_ROWS} are needed, from more data, "
+            "--calibration-fraction or vae-store calibrate."
+        )
     return found
 
 
@@ -155,6 +164,7 @@ def as_json(
         "seconds": round(seconds, 3),
         "evaluation": document.evaluation.model_dump(mode="json"),
         "data": document.data.model_dump(mode="json"),
+        "calibration": document.calibration and document.calibration.model_dump(mode="json"),
         "training": document.training,
         "warnings": warnings_of(document),
     }

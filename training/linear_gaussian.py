@@ -20,7 +20,7 @@ from model_store.vae.model import VAE
 from training.config import TrainingConfig
 from training.errors import DataError
 from training.evaluate import evaluate
-from training.publish import Published, make_checkpoint
+from training.publish import Published, make_checkpoint, with_calibration
 
 SOURCE = "linear-gaussian"
 
@@ -28,6 +28,7 @@ NUM_FEATURES = 50
 LATENT_DIM = 3  # few enough that the best diagonal posterior is not far from the true one
 NOISE_SCALE = 1.0
 HELD_OUT_ROWS = 1_000
+CALIBRATION_ROWS = 999
 
 _FLAGS = {"source", "name", "store", "latent_dim", "posterior", "seed", "quiet", "as_json"}
 
@@ -45,15 +46,29 @@ def write_down(config: TrainingConfig) -> Published:
     config = config.model_copy(update={"latent_dim": config.latent_dim or LATENT_DIM})
     model = _describe(config)
     vae = _build(model, config.seed)
-    rows = sample(
-        vae, num_samples=HELD_OUT_ROWS, seed=config.seed, temperature=1.0, observation_noise=True
-    ).samples
+    # Nothing was trained, so any rows are as good as any others.
+    rows, calibration, reference, usual = _drawn(vae, config.seed)
     evaluation = evaluate(vae, rows, [feature.name for feature in model.features])
-    data = DataSummary(source=SOURCE, train_rows=0, validation_rows=0, test_rows=len(rows))
+    data = DataSummary(
+        source=SOURCE,
+        train_rows=0,
+        validation_rows=0,
+        test_rows=len(rows),
+        calibration_rows=len(calibration),
+    )
     checkpoint = make_checkpoint(
         vae, model, config, data, evaluation, objective="none: written down, not trained"
     )
+    checkpoint = with_calibration(checkpoint, calibration, reference, usual)
     return Published(name, store.publish(name, checkpoint), checkpoint.document)
+
+
+def _drawn(vae: VAE, seed: int) -> tuple[Tensor, ...]:
+    """Rows to evaluate, to calibrate, to compare with and to learn what is usual from."""
+    counts = [HELD_OUT_ROWS, CALIBRATION_ROWS, HELD_OUT_ROWS, HELD_OUT_ROWS]
+    drawn = sample(vae, num_samples=sum(counts), seed=seed, temperature=1.0, observation_noise=True)
+    parts: tuple[Tensor, ...] = drawn.samples.split(counts)
+    return parts
 
 
 def _refuse_flags(config: TrainingConfig) -> None:

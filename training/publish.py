@@ -1,10 +1,13 @@
-"""Evaluation + description + weights -> a new version in the store."""
+"""Evaluation + calibration + description + weights -> a new version in the store."""
 
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from torch import Tensor
+
+from model_store.calibration import calibrate
 from model_store.checkpoint import Checkpoint, digest_of
 from model_store.schema import CheckpointDocument, DataSummary, Evaluation, ModelSchema
 from model_store.vae.model import VAE
@@ -46,3 +49,18 @@ def make_checkpoint(
         digest=digest_of(tensors),
     )
     return Checkpoint(document, tensors)
+
+
+def with_calibration(
+    checkpoint: Checkpoint, rows: Tensor, training_rows: Tensor, validation_rows: Tensor
+) -> Checkpoint:
+    """The checkpoint with the scores of these rows, made as whoever serves it makes them.
+
+    Args:
+        checkpoint: The model.
+        rows: Rows in data units that neither trained nor selected nor evaluated it.
+        training_rows: Those that others are compared with.
+        validation_rows: Those that tell what is usual.
+    """
+    calibration = calibrate(checkpoint.build(), rows, training_rows, validation_rows)
+    return checkpoint.calibrated(calibration, checkpoint.document.data.source)

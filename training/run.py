@@ -12,6 +12,7 @@ from model_store.build import build_transform
 from model_store.errors import OutOfRangeError
 from model_store.schema import DataSummary, Evaluation, ModelSchema
 from model_store.store import FolderStore
+from model_store.vae.anomaly.reference import MAX_REFERENCE_ROWS
 from model_store.vae.model import VAE
 from model_store.vae.transforms import Transform
 from training.batches import Batches
@@ -31,7 +32,7 @@ from training.errors import DataError
 from training.evaluate import evaluate
 from training.fit import Report, fit
 from training.model import describe_model, initialize
-from training.publish import Published, make_checkpoint
+from training.publish import Published, make_checkpoint, with_calibration
 
 
 class Run:
@@ -60,10 +61,12 @@ class Run:
             rows=split.train.shape[0],
             num_features=len(self.dataset.features),
             has_gaps=has_gaps,
+            is_image=len(self.dataset.event_shape) > 1,
         )
         self._options = fit_options(self.config)
         fitted = fit_transforms(self.dataset, split.train, self.config)
-        self.dataset = replace(self.dataset, features=fitted.features)
+        notes = (*self.dataset.notes, *fitted.notes)
+        self.dataset = replace(self.dataset, features=fitted.features, notes=notes)
         self._model: ModelSchema = describe_model(
             self.dataset.features,
             self.dataset.event_shape,
@@ -71,12 +74,12 @@ class Run:
             self.config,
             has_gaps=has_gaps,
         )
-        self._test = _rows(split.test)
+        self._test, self._calibration = _rows(split.test), _rows(split.calibration)
         self._data = _summarise(self.dataset, split, fitted.constant_features)
         transform = build_transform(
             fitted.features, *map(torch.from_numpy, (fitted.shift, fitted.scale, fitted.offset))
         )
-        self._vae, self._batches, self._validation = _prepare(
+        self._vae, self._batches, self._training, self._validation = _prepare(
             self._model, transform, split, self.config
         )
 
@@ -90,7 +93,7 @@ class Run:
         return fit(self._vae, self._batches, self._validation, self._options)
 
     def publish(self) -> Published:
-        """Evaluates on the held-out rows and puts the model into the store."""
+        """Evaluates and calibrates on held-out rows and puts the model into the store."""
         vae = self._vae.cpu()
         evaluation = _evaluate(vae, self._test, self.dataset)
         bits = self.config.free_bits
@@ -102,6 +105,10 @@ class Run:
             evaluation,
             objective=f"elbo, {bits:g} free bits" if bits else "elbo",
         )
+        if len(self._calibration):
+            checkpoint = with_calibration(
+                checkpoint, self._calibration, self._training, self._validation
+            )
         version = self._store.publish(self.name, checkpoint)
         return Published(self.name, version, checkpoint.document)
 
@@ -123,8 +130,8 @@ def serving_command(store: Path) -> str:
 
 def _prepare(
     model: ModelSchema, transform: Transform, split: Split, config: TrainingConfig
-) -> tuple[VAE, Batches, Tensor]:
-    """The first weights, the training rows in model units, and the validation rows."""
+) -> tuple[VAE, Batches, Tensor, Tensor]:
+    """The first weights, the training rows in model units, some as they are, validation rows."""
     dynamic = config.binarize == "dynamic"
     # Dynamic rows are grey until drawn; one draw of them gives the base rates to start from.
     drawn = _rows(draw_pixels(split.train, config.seed, Stream.ROWS) if dynamic else split.train)
@@ -134,7 +141,7 @@ def _prepare(
     if dynamic:
         rows = replace(rows, y=_rows(split.train).flatten(1).nan_to_num(0.0).to(rows.y))
     batches = Batches(rows, size=config.batch_size or len(rows), seed=config.seed, resample=dynamic)
-    return vae, batches, _rows(split.validation)
+    return vae, batches, drawn[:MAX_REFERENCE_ROWS].clone(), _rows(split.validation)
 
 
 def _rows(x: np.ndarray) -> Tensor:
@@ -151,6 +158,7 @@ def _summarise(dataset: Dataset, split: Split, constant: tuple[str, ...]) -> Dat
         train_rows=split.train.shape[0],
         validation_rows=split.validation.shape[0],
         test_rows=split.test.shape[0],
+        calibration_rows=split.calibration.shape[0],
         constant_features=constant,
         missing_cells=int(dataset.missing_cells().sum()),
     )

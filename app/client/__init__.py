@@ -8,8 +8,10 @@
 """
 
 from app.client.answers import (
+    AnomalyScores,
     Card,
     Decoding,
+    Drift,
     Elbo,
     Encoding,
     Interpolation,
@@ -27,6 +29,7 @@ from app.client.errors import (
     DeadlineError,
     NoAnswerError,
     NotAllowedError,
+    NotCalibratedError,
     NotFoundError,
     RequestRefusedError,
     ServiceError,
@@ -36,6 +39,7 @@ from app.client.errors import (
 )
 
 __all__ = [
+    "AnomalyScores",
     "AnswerTimeoutError",
     "AsyncModel",
     "AsyncVaeClient",
@@ -44,6 +48,7 @@ __all__ = [
     "ClientError",
     "DeadlineError",
     "Decoding",
+    "Drift",
     "Elbo",
     "Encoding",
     "Interpolation",
@@ -52,6 +57,7 @@ __all__ = [
     "ModelVersion",
     "NoAnswerError",
     "NotAllowedError",
+    "NotCalibratedError",
     "NotFoundError",
     "Reconstruction",
     "Records",

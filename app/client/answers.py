@@ -12,6 +12,9 @@ from app.client.errors import UnexpectedAnswerError
 Array = NDArray[np.float64]
 Record = TypeVar("Record")
 
+# What holds no numbers alone.
+_LISTS = ("explanation",)
+
 
 @dataclass(frozen=True)
 class ModelVersion:
@@ -105,6 +108,35 @@ class LogLikelihood:
 
 
 @dataclass(frozen=True, eq=False)
+class AnomalyScores:
+    """How unusual rows are: higher scores are more anomalous, p-values are conformal.
+
+    Flagged is what has a p-value of at most `p_value_threshold`, a score above `threshold`; both
+    are None where `fdr` flags nothing. `scores` and `p_values` are by kind, where all were asked
+    for. `explanation` lists the features of each row that contribute most, by which
+    elbo_score = typical + the sum of contribution_nats + other_features + kl_divergence.
+    """
+
+    model: ModelVersion
+    score: Array
+    p_value: Array
+    is_anomaly: NDArray[np.bool_]
+    scored_by: str
+    threshold: float | None
+    p_value_threshold: float | None
+    calibration_rows: int
+    smallest_rate: float
+    units: str
+    scores: Mapping[str, Array] | None = None
+    p_values: Mapping[str, Array] | None = None
+    explanation: list[list[dict[str, Any]]] | None = None
+    elbo_score: Array | None = None
+    typical: Array | None = None
+    other_features: Array | None = None
+    kl_divergence: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Imputation:
     """Rows without gaps; how far the true values, and how far these means, may lie.
 
@@ -135,6 +167,25 @@ class Interpolation:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Whether rows sent to `anomaly` are still like those of the calibration."""
+
+    model: ModelVersion
+    score: str
+    rows: int
+    calibration_rows: int
+    e_value: float
+    log_e_value: float
+    peak: float
+    level: float
+    alarm: bool
+    distance: float | None
+    distance_limit: float | None
+    histogram: list[dict[str, float]]
+    features: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Card:
     """What a model is: its data, its likelihood, how good it is and how it was made."""
 
@@ -158,13 +209,18 @@ class Card:
 
 def read_answer(record: type[Record], body: Mapping[str, Any]) -> Record:
     """A record of arrays from a model's answer; fields this client does not know are left out."""
-    values = {name: _as_arrays(value) for name, value in body.items() if name != "model"}
+    values = {n: v if n in _LISTS else _as_arrays(v) for n, v in body.items() if n != "model"}
     return _fill(record, {**values, "model": _fill(ModelVersion, body.get("model") or {})})
 
 
 def read_card(body: Mapping[str, Any]) -> Card:
     """A model's card; fields this client does not know are left out."""
     return _fill(Card, body)
+
+
+def read_drift(body: Mapping[str, Any]) -> Drift:
+    """What is known of a model's drift; fields this client does not know are left out."""
+    return _fill(Drift, {**body, "model": _fill(ModelVersion, body.get("model") or {})})
 
 
 def _as_arrays(value: object) -> object:

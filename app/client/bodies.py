@@ -13,6 +13,7 @@ Records: TypeAlias = Sequence[Mapping[str, object]]
 """Rows of a table: values by the features' names; what is None, NaN or absent is missing."""
 
 _OPTIONS = (bool, int, float)
+_TEXTS = ("score",)
 # Nothing of these may be missing.
 _COMPLETE = ("latents",)
 
@@ -28,7 +29,7 @@ def written(body: Mapping[str, "ArrayLike | Records | None"]) -> bytes:
 
 
 def _field(name: str, value: "ArrayLike | Records") -> object:
-    if isinstance(value, _OPTIONS):
+    if isinstance(value, _OPTIONS) or name in _TEXTS:
         return value
     return _records(value) if name == "records" else _array(name, value)  # type: ignore[arg-type]
 

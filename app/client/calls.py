@@ -4,19 +4,18 @@ Rows are arrays, `inputs`, in which NaN is a missing value; those of a table may
 their place.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Generic, Literal, TypeVar
+from typing import Literal
 from urllib.parse import quote
 
-import httpx
-import orjson
 from numpy.typing import ArrayLike
 
 from app.client.answers import (
+    AnomalyScores,
     Card,
     Decoding,
+    Drift,
     Elbo,
     Encoding,
     Imputation,
@@ -27,58 +26,14 @@ from app.client.answers import (
     Samples,
     read_answer,
     read_card,
+    read_drift,
 )
 from app.client.bodies import Records, written
-from app.client.errors import UnexpectedAnswerError, error_of
+from app.client.call import PNG, Call, PictureCall
 
-T = TypeVar("T")
-
-_PNG = "image/png"
-
-
-@dataclass(frozen=True)
-class Call(Generic[T]):
-    """One request and how its answer is read; who sends it is not its business."""
-
-    method: str
-    path: str
-    read: Callable[[Any], T]
-    content: bytes | None = None
-    headers: dict[str, str] = field(default_factory=lambda: {"Accept": "application/json"})
-
-    def answer(self, response: httpx.Response) -> T:
-        """What the response says.
-
-        Raises:
-            ServiceError: the service refused or failed.
-            UnexpectedAnswerError: the response is none of a VAE service.
-        """
-        if not response.is_success:
-            raise error_of(response)
-        try:
-            body = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            raise UnexpectedAnswerError(f"{self.path} did not answer in JSON.") from None
-        if not isinstance(body, dict):
-            raise UnexpectedAnswerError(f"{self.path} did not answer with a JSON object.")
-        return self.read(body)
-
-
-class PictureCall(Call[bytes]):
-    """A question whose answer is a picture."""
-
-    def answer(self, response: httpx.Response) -> bytes:
-        """The bytes of the PNG file.
-
-        Raises:
-            ServiceError: the service refused or failed.
-            UnexpectedAnswerError: the response is no picture.
-        """
-        if not response.is_success:
-            raise error_of(response)
-        if response.headers.get("Content-Type") != _PNG:
-            raise UnexpectedAnswerError(f"{self.path} did not answer with a picture.")
-        return response.content
+ScoreName = Literal[
+    "combined", "elbo", "log_likelihood", "reconstruction", "latent", "typicality", "all"
+]
 
 
 def models() -> Call[list[Card]]:
@@ -89,6 +44,14 @@ def models() -> Call[list[Card]]:
 def card(model: str) -> Call[Card]:
     """What the model is: its data, its likelihood, how good it is and how it was made."""
     return Call("GET", _path(model), read_card)
+
+
+def drift(
+    model: str, *, score: str = "combined", level: float = 0.01, features: int = 10
+) -> Call[Drift]:
+    """Whether rows that were sent to `anomaly` are still like those of the calibration."""
+    query = f"score={quote(score)}&level={level!r}&features={features}"
+    return Call("GET", f"{_path(model)}/drift?{query}", read_drift)
 
 
 def encode(
@@ -216,6 +179,35 @@ def log_likelihood(  # noqa: PLR0913
     )
 
 
+def anomaly(  # noqa: PLR0913
+    model: str,
+    inputs: ArrayLike | None = None,
+    *,
+    records: Records | None = None,
+    score: ScoreName = "combined",
+    false_positive_rate: float | None = None,
+    fdr: float | None = None,
+    explain: int = 0,
+) -> Call[AnomalyScores]:
+    """Which rows are unlike the model's data: scores, conformal p-values and, if asked, why.
+
+    Flagged are rows of p-values up to the false positive rate, which is 0.01 unless it is given;
+    or so many that a share `fdr` of them are false alarms. `explain` features of each row are
+    named.
+    """
+    return _ask(
+        AnomalyScores,
+        model,
+        "anomaly",
+        inputs=inputs,
+        records=records,
+        score=score,
+        false_positive_rate=false_positive_rate,
+        fdr=fdr,
+        explain=explain,
+    )
+
+
 def impute(  # noqa: PLR0913
     model: str,
     inputs: ArrayLike | None = None,
@@ -250,7 +242,7 @@ def interpolate(
 def picture(
     model: str,
     /,
-    question: Literal["decode", "sample", "reconstruct", "interpolate"],
+    question: Literal["decode", "sample", "reconstruct", "interpolate", "anomaly"],
     **body: ArrayLike | Records | None,
 ) -> Call[bytes]:
     """The images that a model of images answers a question with, as one PNG file.
@@ -260,7 +252,7 @@ def picture(
         question: Which one.
         body: Its arguments, all by name.
     """
-    headers = {"Accept": _PNG, "Content-Type": "application/json"}
+    headers = {"Accept": PNG, "Content-Type": "application/json"}
     return PictureCall("POST", f"{_path(model)}/{question}", bytes, written(body), headers)
 
 

@@ -9,7 +9,7 @@ import httpx
 
 from app.client import calls
 from app.client.answers import Card
-from app.client.calls import Call
+from app.client.call import Call
 from app.client.errors import NoAnswerError, transport_errors
 
 P = ParamSpec("P")
@@ -49,12 +49,14 @@ class Model:
         self.name = name
 
     card = _asked(calls.card)
+    drift = _asked(calls.drift)
     encode = _asked(calls.encode)
     decode = _asked(calls.decode)
     sample = _asked(calls.sample)
     reconstruct = _asked(calls.reconstruct)
     elbo = _asked(calls.elbo)
     log_likelihood = _asked(calls.log_likelihood)
+    anomaly = _asked(calls.anomaly)
     impute = _asked(calls.impute)
     interpolate = _asked(calls.interpolate)
     picture = _asked(calls.picture)
@@ -68,12 +70,14 @@ class AsyncModel:
         self.name = name
 
     card = _awaited(calls.card)
+    drift = _awaited(calls.drift)
     encode = _awaited(calls.encode)
     decode = _awaited(calls.decode)
     sample = _awaited(calls.sample)
     reconstruct = _awaited(calls.reconstruct)
     elbo = _awaited(calls.elbo)
     log_likelihood = _awaited(calls.log_likelihood)
+    anomaly = _awaited(calls.anomaly)
     impute = _awaited(calls.impute)
     interpolate = _awaited(calls.interpolate)
     picture = _awaited(calls.picture)

@@ -8,6 +8,7 @@ ClientError
     ├── RequestRefusedError     400, 415, 422: mend the request
     ├── NotAllowedError         401, 403: bring the right key
     ├── NotFoundError           404: no such model, version or alias
+    ├── NotCalibratedError      409: calibrate the model first
     ├── TooLargeError           413: send fewer rows, or ask for fewer samples
     ├── BusyError               429: come back after `retry_after_seconds`
     ├── UnavailableError        503: not ready yet, or shutting down
@@ -85,6 +86,10 @@ class NotFoundError(ServiceError):
     """No such model, version or alias."""
 
 
+class NotCalibratedError(ServiceError):
+    """The model has nothing to compare rows with; the text says what to run."""
+
+
 class TooLargeError(ServiceError):
     """More bytes, rows or samples than the service takes at once."""
 
@@ -109,6 +114,7 @@ _CLASSES: dict[int, type[ServiceError]] = {
     403: NotAllowedError,
     404: NotFoundError,
     406: RequestRefusedError,
+    409: NotCalibratedError,
     413: TooLargeError,
     415: RequestRefusedError,
     422: RequestRefusedError,

@@ -88,7 +88,11 @@ class Media:
             NotAcceptableError: the client accepts none that there is.
         """
         accept = headers.get(b"accept", b"").decode("latin-1")
-        media_type = negotiation.accepted(accept, self._offered)
+        in_order = self._offered
+        if self._question.answers_tables_in_kind and self._is_table:
+            came_as = _media_type(headers.get(b"content-type", b""))
+            in_order = (csv.MEDIA_TYPE, *in_order) if came_as == csv.MEDIA_TYPE else in_order
+        media_type = negotiation.accepted(accept, in_order)
         if media_type is None:
             offered = ", ".join(self._offered)
             raise NotAcceptableError(f"This model answers in {offered} here; needed one.")
@@ -118,7 +122,7 @@ class Media:
             raise RefusedBodyError(*_refusals(error, self._question)) from None
 
     async def write(
-        self, reply: Reply, media_type: str, model: LoadedModel, most_numbers: int
+        self, reply: Reply, media_type: str, model: LoadedModel, most_numbers: int, sent: Sent
     ) -> tuple[bytes, Headers]:
         """The answer in a media type and headers of its own.
 
@@ -127,6 +131,7 @@ class Media:
             media_type: One that `answer_type` gave.
             model: The model that answered.
             most_numbers: Most numbers of a picture.
+            sent: What is answered: the lines of a table may come back.
 
         Raises:
             OutOfRangeError: a number of it is not finite.
@@ -141,7 +146,8 @@ class Media:
         if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
             content = await asyncio.to_thread(pictures.encode, reply, model, most_numbers)
         else:
-            content = await asyncio.to_thread(tables.encode, reply, model.columns)
+            came = sent.content if sent.media_type == csv.MEDIA_TYPE else None
+            content = await asyncio.to_thread(tables.encode, reply, model.columns, came)
         return content, self._named
 
     def _fields_of(self, sent: Sent) -> dict[str, Any]:

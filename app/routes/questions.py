@@ -50,7 +50,8 @@ class QuestionRoute(APIRoute):
         with services.patience.while_there(receive):
             reply = await self._answer(sent, media, model, services.inference)
         most_numbers = services.settings.max_elements
-        content, described = await media.write(reply, wanted, model, most_numbers)
+        content, described = await media.write(reply, wanted, model, most_numbers, sent)
+        reply.tell(services.drift, model)
         await respond(send, content, wanted, described)
 
     @cached_property

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central, drawn
-from app.schemas.pictures import PictureReply
+from app.schemas.pictures import RowsReply
 from app.schemas.tensors import (
     EVENT,
     Axes,
@@ -32,7 +32,7 @@ class DecodeRequest(Question):
     seed: Seed = 0
 
 
-class DecodeReply(PictureReply):
+class DecodeReply(RowsReply):
     """p(x | z) of each latent, in the data's own units."""
 
     outputs: Annotated[torch.Tensor, Axes("rows", EVENT)] = Field(
@@ -59,7 +59,7 @@ class DecodeReply(PictureReply):
             **if_any(samples=None if samples is None else drawn(model, samples)),
         )
 
-    def images(self) -> tuple[Tensor, int | None]:
+    def images_of_rows(self) -> tuple[Tensor, int | None]:
         """A line a latent if there are draws: the mean, then the draws."""
         if self.samples is None:
             return self.outputs, None

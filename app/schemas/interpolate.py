@@ -8,7 +8,7 @@ from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central
-from app.schemas.pictures import PictureReply
+from app.schemas.pictures import RowsReply
 from app.schemas.tensors import EVENT, LATENTS, Axes, Inputs, Question, version_of
 from model_store.vae.generation import Interpolation
 
@@ -21,7 +21,7 @@ class InterpolateRequest(Question):
     steps: int = Field(default=8, ge=1, description="Points on the way, both ends included.")
 
 
-class InterpolateReply(PictureReply):
+class InterpolateReply(RowsReply):
     """What lies between two rows, according to the model."""
 
     outputs: Annotated[torch.Tensor, Axes("rows", "steps", EVENT)] = Field(
@@ -38,6 +38,6 @@ class InterpolateReply(PictureReply):
             model=version_of(model), outputs=central(model, found.outputs), latents=found.latents
         )
 
-    def images(self) -> tuple[Tensor, int | None]:
+    def images_of_rows(self) -> tuple[Tensor, int | None]:
         """A line for each pair of rows."""
         return self.outputs.flatten(0, 1), self.outputs.shape[1]

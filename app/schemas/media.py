@@ -24,10 +24,16 @@ _TABLE_OUT = (
     "empty cells for null. The X-Model header says who answered. For models of tables."
 )
 
+_TABLE_BACK = (
+    "The rows as they came, with columns for what is said of each and, if asked for, of the "
+    "feature that adds most to its score. What a table is answered with unless the Accept header "
+    "prefers another type. For models of tables."
+)
 _PICTURE_OUT = (
     "All images in one picture, grey or RGB: a line a row where a row has several (`interpolate`, "
-    "and `decode` with draws, the mean before them), else near-square. The X-Model header says who "
-    "answered. For models of images."
+    "and `decode` with draws, the mean before them), else near-square. Of `anomaly` what each "
+    "pixel adds to the elbo score: red for more than is typical, blue for less. The X-Model header "
+    "says who answered. For models of images."
 )
 
 
@@ -49,7 +55,8 @@ def describe_media(
     properties = schemas[question.__name__]["properties"]
     taken[safetensors.MEDIA_TYPE] = _bytes(_TENSORS_IN)
     given[safetensors.MEDIA_TYPE] = _bytes(_TENSORS_OUT)
-    given[csv.MEDIA_TYPE] = _text(_TABLE_OUT)
+    returned = question.answers_tables_in_kind
+    given[csv.MEDIA_TYPE] = _text(_TABLE_BACK if returned else _TABLE_OUT)
     if issubclass(reply, PictureReply):
         given[png.MEDIA_TYPE] = _bytes(_PICTURE_OUT)
     if "records" in properties:

@@ -1,14 +1,13 @@
 """Answers as pictures: images in a grid, enlarged until a person sees their pixels."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil, isqrt
 
 import numpy as np
 from torch import Tensor
 
-from app.brightness import Brightness
 from app.errors import TooManySamplesError
 from app.loaded_model import LoadedModel
 from app.schemas.tensors import Reply
@@ -21,51 +20,8 @@ _GAP = 2
 _GAP_BRIGHTNESS = 128
 
 
-class PictureReply(Reply):
-    """An answer that holds rows as the model would see them."""
-
-    @abstractmethod
-    def images(self) -> tuple[Tensor, int | None]:
-        """Its rows (n, *event), and how many stand side by side if that means something."""
-
-
-def are_images(event_shape: tuple[int, ...]) -> bool:
-    """Whether rows of this shape can be shown."""
-    return _Shape.of(event_shape) is not None
-
-
-def encode(reply: PictureReply, model: LoadedModel, most_numbers: int) -> bytes:
-    """The images of an answer as one PNG, line by line from the left.
-
-    Args:
-        reply: The answer.
-        model: Who gave it, a model of images.
-        most_numbers: Most bytes of a picture that is not compressed.
-
-    Raises:
-        TooManySamplesError: it would have more.
-    """
-    shape = _Shape.of(model.event_shape)
-    if shape is None:
-        raise ValueError(f"Rows of shape {model.event_shape} are no images.")
-    rows, columns = reply.images()
-    grid = _Grid(shape, len(rows), columns or ceil_sqrt(len(rows)))
-    if grid.width * grid.height * shape.channels > most_numbers:
-        raise TooManySamplesError(
-            f"The picture has {grid.width:,} x {grid.height:,} pixels of {shape.channels} numbers; "
-            f"this server makes {most_numbers:,} numbers at once."
-        )
-    lines = grid.lines(rows.flatten(1).cpu().numpy(), model.brightness)
-    return png.encode(grid.width, grid.height, shape.channels, lines)
-
-
-def ceil_sqrt(count: int) -> int:
-    """The side of the smallest square with room for so many."""
-    return isqrt(count - 1) + 1
-
-
 @dataclass(frozen=True)
-class _Shape:
+class ImageShape:
     """What the axes of an image are.
 
     Args:
@@ -81,7 +37,7 @@ class _Shape:
     channels_first: bool = False
 
     @classmethod
-    def of(cls, event_shape: tuple[int, ...]) -> "_Shape | None":
+    def of(cls, event_shape: tuple[int, ...]) -> "ImageShape | None":
         """Of an event, None if it is no image; channels are last where both could be."""
         match event_shape:
             case (height, width):
@@ -104,6 +60,81 @@ class _Shape:
         return rows.reshape(-1, self.height, self.width, self.channels)
 
 
+@dataclass(frozen=True, eq=False)
+class Images:
+    """What a picture shows.
+
+    Args:
+        shape: Of each image.
+        values: The images, flat: (n, values of each).
+        bytes_of: From some of the images to their brightness or colours, flat, 0 ... 255.
+        columns: How many stand side by side, if that means something.
+    """
+
+    shape: ImageShape
+    values: np.ndarray
+    bytes_of: Callable[[np.ndarray], np.ndarray]
+    columns: int | None = None
+
+
+class PictureReply(Reply):
+    """An answer that can be shown, of a model of images."""
+
+    @abstractmethod
+    def images(self, shape: ImageShape, model: LoadedModel) -> Images:
+        """What is to be seen; the shape is that of the model's rows."""
+
+
+class RowsReply(PictureReply):
+    """An answer that holds rows as the model would see them."""
+
+    @abstractmethod
+    def images_of_rows(self) -> tuple[Tensor, int | None]:
+        """Its rows (n, *event), and how many stand side by side if that means something."""
+
+    def images(self, shape: ImageShape, model: LoadedModel) -> Images:
+        """The rows, as bright as their values say."""
+        rows, columns = self.images_of_rows()
+        values = rows.flatten(1).cpu().numpy()
+        return Images(shape, values, model.brightness.bytes_of, columns)
+
+
+def are_images(event_shape: tuple[int, ...]) -> bool:
+    """Whether rows of this shape can be shown."""
+    return ImageShape.of(event_shape) is not None
+
+
+def encode(reply: PictureReply, model: LoadedModel, most_numbers: int) -> bytes:
+    """The images of an answer as one PNG, line by line from the left.
+
+    Args:
+        reply: The answer.
+        model: Who gave it, a model of images.
+        most_numbers: Most bytes of a picture that is not compressed.
+
+    Raises:
+        TooManySamplesError: it would have more.
+    """
+    shape = ImageShape.of(model.event_shape)
+    if shape is None:
+        raise ValueError(f"Rows of shape {model.event_shape} are no images.")
+    images = reply.images(shape, model)
+    count, channels = len(images.values), images.shape.channels
+    grid = _Grid(images.shape, count, images.columns or ceil_sqrt(count))
+    if grid.width * grid.height * channels > most_numbers:
+        raise TooManySamplesError(
+            f"The picture has {grid.width:,} x {grid.height:,} pixels of {channels} numbers; "
+            f"this server makes {most_numbers:,} numbers at once."
+        )
+    lines = grid.lines(images.values, images.bytes_of)
+    return png.encode(grid.width, grid.height, channels, lines)
+
+
+def ceil_sqrt(count: int) -> int:
+    """The side of the smallest square with room for so many."""
+    return isqrt(count - 1) + 1
+
+
 @dataclass(frozen=True)
 class _Grid:
     """Images of one shape side by side and below each other, with gaps between.
@@ -114,7 +145,7 @@ class _Grid:
         columns: How many of them stand side by side.
     """
 
-    shape: _Shape
+    shape: ImageShape
     count: int
     columns: int
 
@@ -127,18 +158,15 @@ class _Grid:
         rows = ceil(self.count / self.columns)
         return rows * (self.shape.height * self.shape.enlargement + _GAP) - _GAP
 
-    def lines(self, values: np.ndarray, brightness: Brightness) -> Iterator[tuple[bytes, int]]:
-        """The lines of the picture, each with how often it stands there.
-
-        Args:
-            values: The images, flat, in data units: (count, features).
-            brightness: Of these values.
-        """
+    def lines(
+        self, values: np.ndarray, bytes_of: Callable[[np.ndarray], np.ndarray]
+    ) -> Iterator[tuple[bytes, int]]:
+        """The lines of the picture, each with how often it stands there; see `Images`."""
         gap = bytes([_GAP_BRIGHTNESS]) * (self.width * self.shape.channels)
         for start in range(0, self.count, self.columns):
             if start:
                 yield gap, _GAP
-            shown = brightness.bytes_of(values[start : start + self.columns])
+            shown = bytes_of(values[start : start + self.columns])
             for line in self._side_by_side(self.shape.channels_last(shown)):
                 yield line.tobytes(), self.shape.enlargement
 

@@ -12,6 +12,7 @@ from app.errors import (
     DeadlineError,
     MediaTypeError,
     NotAcceptableError,
+    NotCalibratedError,
     NotJsonError,
     Problem,
     RefusedBodyError,
@@ -30,6 +31,10 @@ _EXAMPLES: dict[int, tuple[Problem, str]] = {
     406: (
         PROBLEMS[NotAcceptableError],
         "This model answers in application/json, application/vnd.safetensors here; needed one.",
+    ),
+    409: (
+        PROBLEMS[NotCalibratedError],
+        "digits@3 has no calibration; needed `vae-store calibrate digits DATA`.",
     ),
     413: (
         PROBLEMS[TooManyRowsError],

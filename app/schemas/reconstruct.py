@@ -7,7 +7,7 @@ from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central
-from app.schemas.pictures import PictureReply
+from app.schemas.pictures import RowsReply
 from app.schemas.rows import RowsQuestion
 from app.schemas.tensors import Inputs, Seed, version_of
 
@@ -23,7 +23,7 @@ class ReconstructRequest(RowsQuestion):
     seed: Seed = 0
 
 
-class ReconstructReply(PictureReply):
+class ReconstructReply(RowsReply):
     """Each row as the model sees it, in the data's own units."""
 
     outputs: Inputs = Field(
@@ -35,6 +35,6 @@ class ReconstructReply(PictureReply):
         """The reconstructions as a body."""
         return cls(model=version_of(model), outputs=central(model, outputs))
 
-    def images(self) -> tuple[Tensor, int | None]:
+    def images_of_rows(self) -> tuple[Tensor, int | None]:
         """The rows in their order."""
         return self.outputs, None

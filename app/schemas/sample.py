@@ -8,7 +8,7 @@ from torch import Tensor
 
 from app.loaded_model import LoadedModel
 from app.schemas.observations import central, drawn
-from app.schemas.pictures import PictureReply
+from app.schemas.pictures import RowsReply
 from app.schemas.tensors import EVENT, LATENTS, Axes, Question, Seed, version_of
 from model_store.vae.generation import Samples
 
@@ -33,7 +33,7 @@ class SampleRequest(Question):
         return {**super().example(model), "num_samples": 2}
 
 
-class SampleReply(PictureReply):
+class SampleReply(RowsReply):
     """New rows in the data's own units."""
 
     samples: Annotated[torch.Tensor, Axes("num_samples", EVENT)] = Field(
@@ -51,6 +51,6 @@ class SampleReply(PictureReply):
             model=version_of(model), samples=shown(model, made.samples), latents=made.latents
         )
 
-    def images(self) -> tuple[Tensor, int | None]:
+    def images_of_rows(self) -> tuple[Tensor, int | None]:
         """The samples in any order."""
         return self.samples, None

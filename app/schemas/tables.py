@@ -1,5 +1,6 @@
 """An answer as a table: one line a row, what the answer says of all rows at once left out."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from app.errors import NotAcceptableError
 from app.schemas.tensors import EVENT, Axes, Reply
-from app.wire import csv
+from app.wire import csv, returned_csv
 from app.wire.columns import Column
 from app.wire.csv import Cells
 from app.wire.undefined import array_of, marks_of
@@ -18,7 +19,20 @@ from app.wire.undefined import array_of, marks_of
 _VALUES = ("outputs", "samples")
 
 
-def encode(reply: Reply, columns: Mapping[str, Column]) -> bytes:
+class ColumnsReply(Reply):
+    """An answer that says how it is a table: beside the rows it is about, if these came as one."""
+
+    @property
+    @abstractmethod
+    def num_rows(self) -> int:
+        """How many rows it is about."""
+
+    @abstractmethod
+    def columns(self) -> Mapping[str, Cells]:
+        """Its columns by name, each of a cell for every row."""
+
+
+def encode(reply: Reply, columns: Mapping[str, Column], came: bytes | None = None) -> bytes:
     """The answer of a model of tables as CSV.
 
     `outputs` stand under the features' names, numbers of latents and samples under `loc[0]`.
@@ -26,12 +40,21 @@ def encode(reply: Reply, columns: Mapping[str, Column]) -> bytes:
     Args:
         reply: The answer.
         columns: The features by name.
+        came: The table that is answered, if it was one.
 
     Raises:
         NotAcceptableError: the answer has no rows.
         OutOfRangeError: a number is not finite in a field where that does not mean undefined.
         TooManySamplesError: it has more columns than a table can have.
     """
+    if not isinstance(reply, ColumnsReply):
+        return _field_by_field(reply, columns)
+    if came is not None:
+        return returned_csv.encode(came, columns, reply.columns())
+    return csv.encode(reply.columns(), reply.num_rows)
+
+
+def _field_by_field(reply: Reply, columns: Mapping[str, Column]) -> bytes:
     writer = _Writer(type(reply), tuple(columns.values()))
     cells: dict[str, Cells] = {}
     rows = None

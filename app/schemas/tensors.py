@@ -6,12 +6,13 @@ model that is asked, and no number of it becomes a Python object.
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from app.drift import Drift
 from app.loaded_model import LoadedModel, readable_row
 from app.wire.columns import Table
 from app.wire.diagnosis import Row
@@ -92,6 +93,9 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
+    answers_tables_in_kind: ClassVar[bool] = False
+    """Whether a table as text is answered as one unless the Accept header says otherwise."""
+
     @classmethod
     def rows(cls, model: LoadedModel) -> Mapping[str, Row]:
         """What one row of each of its tensors is for this model."""
@@ -160,6 +164,9 @@ class Reply(BaseModel):
     """A model's answer; optional fields are left out unless they were set."""
 
     model: ModelVersion = Field(description="The model and the version that answered.")
+
+    def tell(self, drift: Drift, model: LoadedModel) -> None:
+        """Tells what p-values there are in it, if any."""
 
 
 @lru_cache(maxsize=1024)

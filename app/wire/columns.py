@@ -50,18 +50,24 @@ class Table:
         columns: The columns by name, in the order of a row.
         shape: The axes of a row; a row of a table has one.
         admit: Raises for more rows than the server takes, before there is memory for them.
+        passes_others: Whether a table as text may have columns that are no features.
     """
 
     columns: Mapping[str, Column]
     shape: tuple[int, ...]
     admit: Callable[[int], None]
+    passes_others: bool = False
+
+    @property
+    def names(self) -> str:
+        """The names of the columns, or how many there are."""
+        if len(self.columns) <= _SHOWN_NAMES:
+            return _listed(self.columns)
+        return f"its {len(self.columns)} features"
 
     def unknown(self, place: str, name: str) -> RefusedBodyError:
         """The refusal of a name that is no column's."""
-        known = f"its {len(self.columns)} features"
-        if len(self.columns) <= _SHOWN_NAMES:
-            known = _listed(self.columns)
-        return refusal(place, f"names a feature {shown(name)}; this model has {known}")
+        return refusal(place, f"names a feature {shown(name)}; this model has {self.names}")
 
 
 def columns_of(features: Iterable[Feature]) -> Mapping[str, Column]:

@@ -1,9 +1,13 @@
-"""Tables as text (RFC 4180): a header of names, then a line a row; an empty cell is missing."""
+"""Tables as text (RFC 4180): a header of names, then a line a row; an empty cell is missing.
+
+Cells are separated by commas; by semicolons or tabs where commas leave no feature in the header.
+"""
 
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from math import isnan
@@ -12,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.errors import MalformedBodyError, TooManySamplesError
+from app.errors import MalformedBodyError, RefusedBodyError, TooManySamplesError
 from app.wire.columns import Column, Table, cell_refusal, refusal, shown
 
 MEDIA_TYPE = "text/csv"
@@ -24,6 +28,8 @@ _MAX_COLUMNS = 16_384
 _MAX_SHOWN_NAMES = 6
 # As many as a schema may have features, and some in their names.
 _MAX_COMMAS = 2**20
+
+_SEPARATORS = ",;\t"
 
 
 def decode(content: bytes, name: str, table: Table) -> Tensor:
@@ -41,15 +47,18 @@ def decode(content: bytes, name: str, table: Table) -> Tensor:
         RefusedBodyError: its columns are not the table's, or a cell is not what its column takes.
         TooManyRowsError: more lines than the server takes.
     """
-    lines = _lines(content)
+    _refuse_unless_text(content)
+    lines = _lines(content, separator_of(content, table.columns))
     columns = _columns(next(lines, []), table)
-    rows = np.empty((0, len(columns)))
+    width = len(table.columns)
+    rows = np.empty((0, width))
     while block := list(islice(lines, _BLOCK_ROWS)):
         start, stop = len(rows), len(rows) + len(block)
         table.admit(stop)
         # In place, for which there is no other name for the rows: they are never held twice.
-        rows.resize((stop, len(columns)), refcheck=False)
-        rows[start:] = _numbers(f"{name}[{{}}]", block, start, columns)
+        rows.resize((stop, width), refcheck=False)
+        rows[start:] = np.nan
+        _read_numbers(f"{name}[{{}}]", block, rows[start:], start, columns)
     if not len(rows):
         raise refusal("body", "has no rows; needed at least one below the header")
     return torch.from_numpy(rows)
@@ -104,61 +113,97 @@ def check_width(columns: int) -> None:
         )
 
 
-def _lines(content: bytes) -> Iterator[list[str]]:
+def separator_of(content: bytes, names: Collection[str]) -> str:
+    """What stands between the cells: the first separator that leaves one of the names whole."""
+    for separator in _SEPARATORS:
+        # What is no table with this separator may be one with another.
+        with suppress(MalformedBodyError):
+            if any(name in names for name in next(_lines(content, separator), [])):
+                return separator
+    return _SEPARATORS[0]
+
+
+def text_of(content: bytes) -> io.TextIOWrapper:
+    """A table's characters, line by line and with the ends of lines, without a byte order mark."""
+    # A piece at a time takes a quarter of the memory.
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+
+
+def _refuse_unless_text(content: bytes) -> None:
     try:
         content.decode()
     except UnicodeDecodeError as error:
         raise MalformedBodyError(f"Byte {error.start} of the body is not UTF-8.") from None
-    # Not from that text: a piece at a time takes a quarter of the memory.
-    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
-    suspect = content.count(b",") > _MAX_COMMAS
-    reader = csv.reader(filter(_has_few_cells, text) if suspect else text, strict=True)
+
+
+def _lines(content: bytes, separator: str) -> Iterator[list[str]]:
+    text: Iterable[str] = text_of(content)
+    if content.count(separator.encode()) > _MAX_COMMAS:
+        text = (line for line in text if _has_few_cells(line, separator))
+    reader = csv.reader(text, delimiter=separator, strict=True)
     try:
         yield from filter(None, reader)
     except csv.Error:
         raise MalformedBodyError(f"The body is no CSV from line {reader.line_num} on.") from None
 
 
-def _has_few_cells(line: str) -> bool:
-    """True: a cell takes ten times the memory of the comma before it.
+def _has_few_cells(line: str, separator: str) -> bool:
+    """True: a cell takes ten times the memory of the separator before it.
 
     Raises:
-        RefusedBodyError: a line has more commas than there can be features.
+        RefusedBodyError: a line has more of these than there can be features.
     """
-    if line.count(",") > _MAX_COMMAS:
+    if line.count(separator) > _MAX_COMMAS:
         raise refusal("body", f"has a line of more than {_MAX_COMMAS:,} cells; needed fewer")
     return True
 
 
-def _columns(header: list[str], table: Table) -> list[Column]:
-    """The columns in the order of the header."""
+def _columns(header: list[str], table: Table) -> list[Column | None]:
+    """The columns in the order of the header, None for those that are passed over."""
     if not header:
         raise refusal("body", "is empty; needed a header of the features' names")
-    for name in header:
-        if name not in table.columns:
-            raise table.unknown("body", name)
-    found = set(header)
-    if len(found) < len(header):
-        twice = next(name for name, count in Counter(header).items() if count > 1)
+    found = [name for name in header if name in table.columns]
+    if not found and any(map(_is_number, header)):
+        needed = f"needed the names of the features in it, {table.names}"
+        raise refusal("body", f"has numbers and no name of a feature in its first line; {needed}")
+    if not table.passes_others and len(found) < len(header):
+        raise table.unknown("body", next(name for name in header if name not in table.columns))
+    if len(set(found)) < len(found):
+        twice = next(name for name, count in Counter(found).items() if count > 1)
         raise refusal("body", f"names feature {shown(twice)} twice; needed it once")
-    missing = [name for name in table.columns if name not in found]
-    if missing:
-        names = ", ".join(map(shown, missing[:_MAX_SHOWN_NAMES]))
-        more = f" and {len(missing) - _MAX_SHOWN_NAMES} more" * (len(missing) > _MAX_SHOWN_NAMES)
-        raise refusal("body", f"has no column {names}{more}; needed every feature in the header")
-    return [table.columns[name] for name in header]
+    if len(found) < len(table.columns):
+        raise _incomplete([name for name in table.columns if name not in set(found)])
+    return [table.columns.get(name) for name in header]
 
 
-def _numbers(place: str, block: list[list[str]], start: int, columns: list[Column]) -> np.ndarray:
-    """The rows of some lines; `place` has room for their number, `start` that of the first."""
-    rows = np.full((len(block), len(columns)), np.nan)
+def _incomplete(missing: Sequence[str]) -> RefusedBodyError:
+    names = ", ".join(map(shown, missing[:_MAX_SHOWN_NAMES]))
+    more = f" and {len(missing) - _MAX_SHOWN_NAMES} more" * (len(missing) > _MAX_SHOWN_NAMES)
+    return refusal("body", f"has no column {names}{more}; needed every feature in the header")
+
+
+def _read_numbers(
+    place: str,
+    block: list[list[str]],
+    rows: np.ndarray,
+    start: int,
+    columns: Sequence[Column | None],
+) -> None:
+    """Fills the rows of some lines; `place` has room for a number, `start` is the first one."""
     for i, (line, row) in enumerate(zip(block, rows, strict=True)):
         if len(line) != len(columns):
             raise refusal(place.format(start + i), f"has {len(line)} cells; needed {len(columns)}")
         for column, cell in zip(columns, line, strict=True):
-            if cell:
+            if cell and column is not None:
                 row[column.index] = _number(place, start + i, column, cell)
-    return rows
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(place: str, row: int, column: Column, cell: str) -> float:

@@ -34,7 +34,7 @@ def array_of(body: type[BaseModel], field: str, values: Tensor) -> np.ndarray:
 
     Args:
         body: The class of the answer.
-        field: The field, or a path that is none, whose numbers must be finite.
+        field: The field, or a path that begins with it.
         values: What it holds.
 
     Raises:
@@ -52,7 +52,7 @@ def array_of(body: type[BaseModel], field: str, values: Tensor) -> np.ndarray:
 
 def may_be_undefined(body: type[BaseModel], field: str) -> bool:
     """Whether the field is marked."""
-    info = body.model_fields.get(field)
+    info = body.model_fields.get(field.partition(".")[0])
     return info is not None and any(isinstance(mark, MayBeUndefined) for mark in marks_of(info))
 
 

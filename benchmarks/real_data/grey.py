@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.real_data.markdown import over_rows, over_seeds, print_table
-from benchmarks.real_data.runs import config_of, log_likelihoods, train
+from benchmarks.real_data.runs import compared, config_of, log_likelihoods, train
 from training.data import load_dataset
 from training.errors import DataError
 
@@ -40,7 +40,7 @@ def _rows(source: Path, seeds: Sequence[int]) -> Iterator[list[str]]:
     means, columns, dims, measure = [], [], 1, ""
     for seed in seeds:
         with TemporaryDirectory() as store:
-            config = config_of(
+            config = compared(
                 source, seed, Path(store), **KEYS, likelihood="continuous_bernoulli", epochs=EPOCHS
             )
             trained = train(config)

@@ -12,7 +12,7 @@ from app.client.clients import Model
 from benchmarks.real_data.columns import Cells, Columns, Scores, coverage, hide, score
 from benchmarks.real_data.markdown import over_rows, over_seeds, print_table
 from benchmarks.real_data.regression import Regression
-from benchmarks.real_data.runs import Trained, config_of, train
+from benchmarks.real_data.runs import Trained, compared, train
 from benchmarks.servers import serving
 from model_store.schema import Feature
 
@@ -94,7 +94,7 @@ def measured(source: Path, seeds: Sequence[int]) -> list[Answers]:
     """One model a seed, all of them behind one server."""
     with TemporaryDirectory() as folder:
         store = Path(folder)
-        models = [train(config_of(source, seed, store, name=f"seed-{seed}")) for seed in seeds]
+        models = [train(compared(source, seed, store, name=f"seed-{seed}")) for seed in seeds]
         with serving(store, PORT) as server, VaeClient(server.url, timeout_seconds=600) as client:
             return [
                 _answers(client.model(trained.name), trained, seed)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.real_data.markdown import over_rows, over_seeds, print_table
-from benchmarks.real_data.runs import config_of, log_likelihoods, train
+from benchmarks.real_data.runs import compared, log_likelihoods, train
 
 ARRAY = "X"  # the rows of each archive
 Flags = dict[str, object]
@@ -71,7 +71,7 @@ def _scores(
     scores, dims = [], 0
     for seed in seeds:
         with TemporaryDirectory() as store:
-            trained = train(config_of(source, seed, Path(store), key=ARRAY, **flags))
+            trained = train(compared(source, seed, Path(store), key=ARRAY, **flags))
             scores.append(log_likelihoods(trained))
             dims = len(trained.features)
     return scores, dims

@@ -9,20 +9,29 @@ import httpx
 import numpy as np
 import pytest
 
-from app.client import AsyncModel, AsyncVaeClient, NotFoundError, RequestRefusedError
+from app.client import (
+    AsyncModel,
+    AsyncVaeClient,
+    NotCalibratedError,
+    NotFoundError,
+    RequestRefusedError,
+)
 from app.main import create_app
 from app.settings import Settings
-from tests.builders import named_checkpoint, small_store
+from tests.builders import calibrated_checkpoint, calibrated_table, small_store
 from tests.models import random_rows
 
 Answer = TypeVar("Answer")
 ROWS = random_rows("gaussian", 5).numpy()
+RECORD = {"age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": -0.5, "job": "cook"}
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("store")
-    small_store(root, "pumps").publish("table", named_checkpoint())
+    store = small_store(root)
+    store.publish("pumps", calibrated_checkpoint())
+    store.publish("table", calibrated_table())
     return root
 
 
@@ -48,6 +57,7 @@ QUESTIONS: list[tuple[Callable[[AsyncModel], Coroutine[Any, Any, Any]], str, tup
     (lambda model: model.reconstruct(ROWS), "outputs", (5, 2, 3)),
     (lambda model: model.elbo(ROWS, per_feature=True), "per_feature", (5, 2, 3)),
     (lambda model: model.log_likelihood(ROWS, num_samples=8), "log_likelihood", (5,)),
+    (lambda model: model.anomaly(ROWS), "p_value", (5,)),
     (lambda model: model.interpolate(ROWS, ROWS[::-1], steps=4), "outputs", (5, 4, 2, 3)),
 ]
 
@@ -66,9 +76,7 @@ def test_every_question_is_answered_with_arrays(
 
 
 def test_records_are_answered_like_the_same_rows_in_arrays(store: Path) -> None:
-    record = {"age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": -0.5, "job": "cook"}
-
-    by_name = asked(store, lambda client: client.model("table").elbo(records=[record]))
+    by_name = asked(store, lambda client: client.model("table").elbo(records=[RECORD]))
     in_order = asked(store, lambda client: client.model("table").elbo([[1.5, 1, 2, 3, -0.5, 0]]))
 
     np.testing.assert_array_equal(by_name.elbo, in_order.elbo)
@@ -138,3 +146,34 @@ def test_a_picture_is_the_bytes_of_a_png_file(store: Path) -> None:
     picture = asked(store, lambda c: c.model("pumps").picture("interpolate", start=ROWS, end=ROWS))
 
     assert picture.startswith(b"\x89PNG\r\n")
+
+
+def test_anomalies_come_with_p_values_and_reasons(store: Path) -> None:
+    answer = asked(
+        store,
+        lambda client: client.model("table").anomaly(
+            records=[RECORD, RECORD | {"visits": 90}],
+            score="all",
+            false_positive_rate=0.01,
+            explain=2,
+        ),
+    )
+
+    assert answer.is_anomaly.tolist() == [False, True]
+    assert answer.p_values is not None
+    np.testing.assert_array_equal(answer.p_values["combined"], answer.p_value)
+    assert answer.explanation is not None
+    assert answer.explanation[1][0]["feature"] == "visits"
+
+
+def test_a_heat_map_is_a_picture(store: Path) -> None:
+    content = asked(store, lambda client: client.model("pumps").picture("anomaly", inputs=ROWS))
+
+    assert content.startswith(b"\x89PNG")
+
+
+def test_a_model_without_calibration_says_what_to_run(tmp_path: Path) -> None:
+    small_store(tmp_path, "pumps")
+
+    with pytest.raises(NotCalibratedError, match="vae-store calibrate pumps"):
+        asked(tmp_path, lambda client: client.model("pumps").anomaly(ROWS))

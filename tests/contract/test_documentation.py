@@ -11,7 +11,7 @@ import pytest
 from model_store.build import build_vae
 from model_store.checkpoint import Checkpoint, digest_of
 from model_store.schema import Gaussian, ModelSchema
-from tests.builders import small_checkpoint, small_store
+from tests.builders import calibrated_checkpoint, small_checkpoint, small_store
 from tests.models import KINDS, features
 from tests.service import JSON, Service, serving
 
@@ -24,9 +24,10 @@ QUESTIONS = (
     "reconstruct",
     "impute",
     "interpolate",
+    "anomaly",
 )
-ABOUT_ROWS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute")
-WITH_PICTURES = ("decode", "sample", "reconstruct", "interpolate")
+ABOUT_ROWS = ("elbo", "log-likelihood", "encode", "reconstruct", "impute", "anomaly")
+WITH_PICTURES = ("decode", "sample", "reconstruct", "interpolate", "anomaly")
 PROBLEM = "application/problem+json"
 SAFETENSORS = "application/vnd.safetensors"
 CSV = "text/csv"
@@ -54,7 +55,7 @@ def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_example_is_answered_with_the_answer_shown(tmp_path: Path, kind: str) -> None:
-    small_store(tmp_path).publish("m", small_checkpoint(kind))
+    small_store(tmp_path).publish("m", calibrated_checkpoint(kind))
 
     with serving(tmp_path) as service:
         document = service.get("/openapi.json").json()
@@ -69,6 +70,7 @@ def test_every_example_is_answered_with_the_answer_shown(tmp_path: Path, kind: s
 def test_the_document_holds_every_route_of_the_contract(document: dict[str, Any]) -> None:
     questions = {(f"/v1/models/{{model}}/{question}", "post") for question in QUESTIONS}
     others = {"/livez", "/readyz", "/metrics", "/v1/models", "/v1/models/{model}"}
+    others |= {"/v1/models/{model}/drift"}
 
     assert operations(document).keys() == questions | {(path, "get") for path in others}
 
@@ -100,7 +102,8 @@ def test_questions_tell_of_every_error_they_can_give(document: dict[str, Any]) -
     for (path, method), operation in operations(document).items():
         if method == "post":
             statuses = {"200", "400", "404", "406", "413", "415", "422", "500", "503", "504"}
-            assert operation["responses"].keys() == statuses, path
+            own = {"409"} if path.endswith("anomaly") else set()
+            assert operation["responses"].keys() == statuses | own, path
 
 
 def test_questions_tell_of_every_media_type(document: dict[str, Any]) -> None:
@@ -138,6 +141,16 @@ def test_the_page_takes_nothing_from_another_server(service: Service) -> None:
     assert len(links) == 3
     assert {service.get(link).status_code for link in links} == {200}
     assert "https://" not in page
+
+
+def test_a_model_without_calibration_lends_examples_to_the_other_questions(
+    document: dict[str, Any],
+) -> None:
+    described = document["paths"]["/v1/models/{model}/anomaly"]["post"]["requestBody"]["content"]
+    others = document["paths"]["/v1/models/{model}/elbo"]["post"]["requestBody"]["content"]
+
+    assert "example" not in described[JSON["Content-Type"]]
+    assert "example" in others[JSON["Content-Type"]]
 
 
 def test_a_model_too_wide_for_a_page_lends_no_example(tmp_path: Path) -> None:

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import named_checkpoint, small_checkpoint, small_store
+from tests.builders import (
+    calibrated_checkpoint,
+    calibrated_table,
+    small_checkpoint,
+    small_store,
+)
 from tests.media import CSV, JSON, SAFETENSORS, Medium
 from tests.mutations import mutated
 from tests.service import Service, refused, serving
@@ -22,8 +27,23 @@ QUESTIONS = [
     "reconstruct",
     "impute",
     "interpolate",
+    "anomaly",
 ]
-FIELDS = ["inputs", "latents", "start", "end", "num_samples", "seed", "steps", "temperature", "x"]
+FIELDS = [
+    "score",
+    "explain",
+    "fdr",
+    "false_positive_rate",
+    "inputs",
+    "latents",
+    "start",
+    "end",
+    "num_samples",
+    "seed",
+    "steps",
+    "temperature",
+    "x",
+]
 
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**40)
@@ -41,8 +61,9 @@ bodies = st.dictionaries(st.sampled_from(FIELDS), values | rows | st.integers(0,
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = small_store(tmp_path_factory.mktemp("store"), "gaussian")
+    store.publish("gaussian", calibrated_checkpoint())
     store.publish("poisson", small_checkpoint("poisson"))
-    store.publish("table", named_checkpoint())
+    store.publish("table", calibrated_table())
     with serving(store.root) as service:
         yield service
 

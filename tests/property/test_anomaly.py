@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model_store.calibration import SCORE_KINDS, calibrate, recalibrate
 from model_store.vae import chunks
-from model_store.vae.anomaly import AnomalyStatistics
+from model_store.vae.anomaly import AnomalyStatistics, Baseline
 from model_store.vae.anomaly.baseline import surprise
 from model_store.vae.anomaly.pictures import plainness
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
@@ -195,3 +195,21 @@ def test_surprise_of_what_is_always_the_same() -> None:
 
     assert surprises[:3].tolist() == pytest.approx([0.01] * 3, abs=0.01)
     assert surprises[3] > 100
+
+
+def contributing(*contributions: float) -> AnomalyStatistics:
+    """Rows that differ in what their only feature contributes."""
+    same = torch.zeros(len(contributions), dtype=torch.float64)
+    return AnomalyStatistics(
+        *[same] * 6, contributions=torch.tensor(contributions, dtype=torch.float64)[:, None]
+    )
+
+
+def test_training_rows_tell_of_values_that_the_held_out_rows_do_not_show() -> None:
+    held_out, training = contributing(1.0, 1.0, 1.0), contributing(*[1.0] * 8, 9.0)
+
+    baseline = Baseline.of(held_out, training)
+
+    assert baseline.typical.tolist() == [1.0]
+    assert baseline.deviation.tolist() == pytest.approx([8 * (11**0.5) / 12 + 0.01])
+    assert all(len(values) == 3 for values in baseline.ascending.values())

@@ -12,6 +12,7 @@ from model_store.schema import Feature
 from training.data import Dataset, fit_constants, split_rows
 from training.data.kinds import facts_of, infer_kinds
 from training.data.reading import Reading, cell_names
+from training.data.split import calibration_rows
 
 seeds = st.integers(0, 2**63 - 1)
 fractions = st.floats(0.001, 0.3)
@@ -39,14 +40,21 @@ def kinds(reading: Reading) -> list[str]:
     return list(infer_kinds(reading, facts_of(reading)))
 
 
-@given(row_counts, fractions, fractions, seeds)
-def test_a_split_holds_every_row_once(rows: int, validation: float, test: float, seed: int) -> None:
+@given(row_counts, fractions, fractions, st.integers(0, 5), seeds)
+def test_a_split_holds_every_row_once(
+    rows: int, validation: float, test: float, calibration: int, seed: int
+) -> None:
     split = split_rows(
-        numbered(rows), validation_fraction=validation, test_fraction=test, seed=seed
+        numbered(rows),
+        validation_fraction=validation,
+        test_fraction=test,
+        calibration_rows=calibration,
+        seed=seed,
     )
 
-    parts = [split.train, split.validation, split.test]
-    assert all(len(part) for part in parts)
+    parts = [split.train, split.validation, split.test, split.calibration]
+    assert all(len(part) for part in parts[:3])
+    assert len(split.calibration) == calibration
     assert sorted(np.concatenate(parts)[:, 0]) == list(range(rows))
 
 
@@ -123,3 +131,10 @@ def test_standardised_rows_have_mean_0_and_deviation_1(x: np.ndarray) -> None:
     varies = x.max(axis=0) - x.min(axis=0) > 1e-3
     assert y.mean(axis=0) == pytest.approx(0, abs=1e-6)
     assert y.std(axis=0)[varies] == pytest.approx(1, rel=1e-6)
+
+
+@given(st.integers(10, 10**6))
+def test_the_default_calibration_takes_a_fifth_of_the_rows_at_most(rows: int) -> None:
+    count = calibration_rows(rows, None)
+
+    assert 1 <= count <= min(5_000, rows / 5)

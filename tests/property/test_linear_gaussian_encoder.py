@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 
 from model_store.store import FolderStore
-from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood, impute
+from model_store.vae.estimators import (
+    conditionals,
+    estimate_elbo,
+    estimate_log_likelihood,
+    impute,
+)
 from model_store.vae.model import VAE
 from tests.linear_gaussian import LinearGaussian
 from training.config import TrainingConfig
@@ -171,3 +176,19 @@ def test_an_interval_of_one_observed_feature_has_the_normal_laws_probability(
     assert estimate.standard_error is not None
     away = (estimate.log_likelihood - truth) / estimate.standard_error
     assert (away.abs() < 4).all()
+
+
+def test_a_feature_given_all_others_has_its_conditional_normal_law(
+    exact: tuple[LinearGaussian, VAE],
+) -> None:
+    model, vae = exact
+    x = model.sample(3)
+    features = torch.arange(x.shape[1]).expand(x.shape)
+
+    found = conditionals(vae, x, features, num_samples=20_000, seed=0)
+
+    precision = torch.linalg.inv(model.covariance)
+    expected = x - (x - model.bias) @ precision / precision.diagonal()
+    deviation = precision.diagonal().rsqrt().expand(x.shape)
+    assert ((found.expected - expected).abs() <= 0.05 * deviation).all()
+    torch.testing.assert_close(found.standard_deviation, deviation, rtol=0.03, atol=0.0)

@@ -23,6 +23,7 @@ class Stream(IntEnum):
     HELD_OUT = 2
     VALIDATION = 3
     TEST = 4
+    CALIBRATION = 5
 
 
 def binarized(reading: Reading, how: Binarize, seed: int) -> Reading:

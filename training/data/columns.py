@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
+from model_store.gap_words import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
 from model_store.schema import Kind
 from training.config import TrainingConfig
 from training.errors import DataError
@@ -18,13 +19,6 @@ MIN_ROWS_PER_CATEGORY = 2
 MIN_NUMERIC_SHARE = 0.5
 """Where at least so many values are numbers, all are meant to be and the others are wrong."""
 
-# As they are written: `na`, `none`, `missing` or `-` may well be a category's name.
-_GAPS_AMONG_NAMES = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
-# Where all else is a number, a word can only mean that there is none; in small letters.
-_GAPS_AMONG_NUMBERS = (
-    *("?", "na", "n/a", "#n/a", "<na>", "nan", "null"),
-    *("none", "missing", "-", "--", "."),
-)
 _DATE = r"^\d{4}-\d\d-\d\d([T ].*)?$"
 _DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
 
@@ -89,15 +83,15 @@ class ColumnReader:
     def _read_text(self, cells: pl.Series) -> Column:
         """Numbers where all values are, else names; empty cells are null."""
         if self.wanted == "categorical":
-            words = _counts(cells, cells.is_in(_GAPS_AMONG_NAMES))
+            words = _counts(cells, cells.is_in(GAPS_AMONG_NAMES))
             return replace(self._read_names(cells), kept_words=words)
         numbers = cells.cast(pl.Float64, strict=False)
-        gaps = cells.str.to_lowercase().is_in(_GAPS_AMONG_NUMBERS) | numbers.is_nan()
+        gaps = cells.str.to_lowercase().is_in(GAPS_AMONG_NUMBERS) | numbers.is_nan()
         values = cells.set(gaps, None)
         if self._are_numbers(values, numbers):
             whole = values.cast(pl.Int64, strict=False).count() == values.count()
             return Column(_numbers(numbers), whole=whole, gap_words=_counts(cells, gaps))
-        gaps = cells.is_in(_GAPS_AMONG_NAMES)
+        gaps = cells.is_in(GAPS_AMONG_NAMES)
         names = cells.set(gaps, None)
         self._refuse_unique_text(names)
         return replace(self._read_names(names), gap_words=_counts(cells, gaps))

@@ -16,8 +16,15 @@ SHARED_FLOOR = math.exp(-10)
 _HAVE_A_SCALE = {"discretized_logistic", "laplace", "student_t"}
 
 
+_HAVE_A_FLOOR = {"gaussian", "laplace", "student_t"}
+
+
 class _OwnScale(TypedDict, total=False):
     scale: schema.OwnScale
+
+
+class _Floor(TypedDict, total=False):
+    floor: float
 
 
 def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> schema.Likelihood:
@@ -26,7 +33,7 @@ def choose_likelihood(features: Sequence[Feature], config: TrainingConfig) -> sc
     `--scale` is that of the Gaussian features; where there are none, of the others that have one.
 
     Raises:
-        DataError: `--scale` was given and no feature has such a scale.
+        DataError: `--scale` or `--scale-floor` was given and no feature has such a scale.
     """
     columns: dict[str, list[int]] = {}
     for i, feature in enumerate(features):
@@ -47,25 +54,37 @@ def _plain(
     name: str, sizes: tuple[int, ...], columns: dict[str, list[int]], config: TrainingConfig
 ) -> schema.PlainLikelihood:
     """The likelihood of this name, for features of these sizes."""
-    scale = _own_scale(columns, config)
+    scale, floor = _own_scale(columns, config), _floor(columns, config)
     choices: dict[str, Callable[[], schema.PlainLikelihood]] = {
         "bernoulli": schema.Bernoulli,
         "categorical": lambda: schema.Categorical(cardinalities=sizes),
         "continuous_bernoulli": schema.ContinuousBernoulli,
         "discretized_logistic": lambda: schema.DiscretizedLogistic(levels=sizes, **scale),
-        "gaussian": lambda: _gaussian(config),
-        "laplace": lambda: schema.Laplace(**scale),
+        "gaussian": lambda: _gaussian(config, floor),
+        "laplace": lambda: schema.Laplace(**scale, **floor),
         "negative_binomial": lambda: schema.NegativeBinomial(zero_inflation=config.zero_inflation),
         "poisson": schema.Poisson,
-        "student_t": lambda: schema.StudentT(**scale),
+        "student_t": lambda: schema.StudentT(**scale, **floor),
     }
     return choices[name]()
 
 
-def _gaussian(config: TrainingConfig) -> schema.Gaussian:
+def _gaussian(config: TrainingConfig, floor: _Floor) -> schema.Gaussian:
     if config.scale == "shared":
-        return schema.Gaussian(scale="shared", floor=SHARED_FLOOR)
-    return schema.Gaussian(scale=config.scale or "per_feature")
+        return schema.Gaussian(scale="shared", floor=floor.get("floor", SHARED_FLOOR))
+    return schema.Gaussian(scale=config.scale or "per_feature", **floor)
+
+
+def _floor(columns: dict[str, list[int]], config: TrainingConfig) -> _Floor:
+    """The floor asked for; empty for that of the law."""
+    if config.scale_floor is None:
+        return {}
+    if not _HAVE_A_FLOOR.isdisjoint(columns):
+        return {"floor": config.scale_floor}
+    raise DataError(
+        f"--scale-floor {config.scale_floor:g} was given and no feature has such a scale; "
+        f"features with --likelihood gaussian, laplace or student_t are needed."
+    )
 
 
 def _num_codes(feature: Feature) -> int:

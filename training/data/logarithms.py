@@ -6,6 +6,15 @@ MIN_GAIN = 0.1
 """Nats per row that a logarithm has to be worth. Columns that are Gaussian, or as near to it as to
 log-normal, come out at less: for them little would be won, and values below 0 lost."""
 
+MIN_VALUES = 32
+"""Marks, grades and other numbers from a short list are levels: whichever has few below it would
+be pulled far away from its neighbours, and rows would differ by little else."""
+
+
+def has_enough_values(column: np.ndarray) -> bool:
+    """Whether a column has as many different values as a quantity that was measured."""
+    return len(np.unique(column[~np.isnan(column)])) >= MIN_VALUES
+
 
 def offset_of(column: np.ndarray) -> float:
     """The c of log(x + c) for a column with zeros: the median of its positive values.

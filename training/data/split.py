@@ -1,4 +1,4 @@
-"""Training, validation and test rows: disjoint, complete, and the same for the same seed."""
+"""Training, validation, test and calibration rows: disjoint, complete, the same for one seed."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,12 @@ from training.errors import DataError
 
 MIN_TRAINING_ROWS = 10
 
+MAX_CALIBRATION_ROWS = 5_000
+
+# Rows n for which 1 / (n + 1) is a rate that people ask for, and the largest share of the rows that
+# is given for it.
+_CALIBRATION_GOALS = ((99, 0.2), (999, 0.15))
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -24,6 +30,7 @@ class Split:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    calibration: np.ndarray
 
 
 def split_for(dataset: Dataset, config: TrainingConfig) -> Split:
@@ -36,14 +43,35 @@ def split_for(dataset: Dataset, config: TrainingConfig) -> Split:
         dataset,
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
+        calibration_rows=calibration_rows(dataset.x.shape[0], config.calibration_fraction),
         seed=config.seed,
     )
 
 
+def calibration_rows(rows: int, fraction: float | None) -> int:
+    """How many of so many rows calibrate the scores.
+
+    A tenth, at most 5,000: more if that reaches a false-positive rate of 0.01, for which a fifth of
+    the rows is given, or of 0.001, for which 15 % are.
+    """
+    if fraction is not None:
+        return round(rows * fraction)
+    count = max(1, round(rows / 10))
+    for goal, share in _CALIBRATION_GOALS:
+        if count < goal <= share * rows:
+            return goal
+    return min(count, MAX_CALIBRATION_ROWS)
+
+
 def split_rows(
-    dataset: Dataset, *, validation_fraction: float, test_fraction: float, seed: int
+    dataset: Dataset,
+    *,
+    validation_fraction: float,
+    test_fraction: float,
+    calibration_rows: int = 0,
+    seed: int,
 ) -> Split:
-    """The rows in three; a dataset that brings its own test rows is cut in two.
+    """The rows in four; of a dataset that brings its own test rows the others in three.
 
     Raises:
         DataError: too few rows are left to train on, or none of them has a value of some feature.
@@ -51,16 +79,23 @@ def split_rows(
     rows = dataset.x.shape[0]
     num_validation = max(1, round(rows * validation_fraction))
     num_test = 0 if dataset.test is not None else max(1, round(rows * test_fraction))
-    if (num_training := rows - num_validation - num_test) < MIN_TRAINING_ROWS:
+    held_out = num_validation + num_test + calibration_rows
+    if (num_training := rows - held_out) < MIN_TRAINING_ROWS:
         raise DataError(
-            f"{dataset.source} has {rows} rows, of which {num_validation} for validation and "
-            f"{num_test} for test leave {max(0, num_training)} to train on; "
+            f"{dataset.source} has {rows} rows, of which {num_validation} for validation, "
+            f"{num_test} for test and {calibration_rows} for calibration leave "
+            f"{max(0, num_training)} to train on; "
             f"at least {MIN_TRAINING_ROWS} are needed."
         )
     order = np.random.Generator(np.random.PCG64(seed)).permutation(rows)
-    test, validation, train = np.split(order, [num_test, num_test + num_validation])
-    held_out = dataset.x[test] if dataset.test is None else dataset.test
-    split = Split(train=dataset.x[train], validation=dataset.x[validation], test=held_out)
+    ends = np.cumsum([num_test, calibration_rows, num_validation])
+    test, calibration, validation, train = (dataset.x[part] for part in np.split(order, ends))
+    split = Split(
+        train=train,
+        validation=validation,
+        test=test if dataset.test is None else dataset.test,
+        calibration=calibration,
+    )
     _check_observed(dataset, split.train)
     return _drawn(split, seed) if dataset.binarize == "dynamic" else split
 
@@ -79,9 +114,10 @@ def _check_observed(dataset: Dataset, train: np.ndarray) -> None:
 
 
 def _drawn(split: Split, seed: int) -> Split:
-    """Validation and test pixels as 0 and 1."""
+    """All pixels but those of training as 0 and 1."""
     return Split(
         train=split.train,
         validation=draw_pixels(split.validation, seed, Stream.VALIDATION),
         test=draw_pixels(split.test, seed, Stream.TEST),
+        calibration=draw_pixels(split.calibration, seed, Stream.CALIBRATION),
     )

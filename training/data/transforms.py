@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from model_store.schema import LOGARITHMIC, Feature, Scale, Transform
 from training.config import EVERY_COLUMN, TrainingConfig
 from training.data.dataset import Dataset
+from training.data.domains import within_domains
 from training.data.kinds import grey_levels
-from training.data.logarithms import MIN_GAIN, log_gain, offset_of
+from training.data.logarithms import MIN_GAIN, has_enough_values, log_gain, offset_of
 from training.data.moments import moments, pooled, quartiles, ranges
-from training.data.reading import check_columns, first_cell
+from training.data.reading import check_columns
 from training.errors import DataError
 
 _TAKEN: Mapping[str, tuple[Transform, ...]] = {
@@ -34,6 +35,7 @@ class FittedTransforms:
         scale: Per feature, positive, float64.
         offset: Per feature, data units, float64; 0 where there is none.
         constant_features: Names of the features, of any kind, that have one value only.
+        notes: Sentences to show the user, none of them an error.
     """
 
     features: tuple[Feature, ...]
@@ -41,28 +43,30 @@ class FittedTransforms:
     scale: np.ndarray
     offset: np.ndarray
     constant_features: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def fit_transforms(dataset: Dataset, train: np.ndarray, config: TrainingConfig) -> FittedTransforms:
     """Transforms and their constants from the training rows alone.
 
     Args:
-        dataset: All rows, in which a logarithm must exist for those that are held out too.
+        dataset: All rows; a logarithm is only chosen if those that are held out have it too.
         train: Rows in data units, shape (rows, *event); NaN is a missing cell.
         config: What was asked for.
 
     Raises:
-        DataError: `--transform` asks for what cannot be, or a value has no logarithm.
+        DataError: `--transform` asks for what cannot be, or for a logarithm that a value lacks.
     """
-    features = choose_transforms(dataset, train, config)
-    offset = np.zeros(len(features))
+    chosen = choose_transforms(dataset, train, config)
+    offset = np.zeros(len(chosen))
     columns = train.reshape(train.shape[0], -1)
-    for i, feature in enumerate(features):
+    asked = [_asked(feature, config) is not None for feature in chosen]
+    for i, feature in enumerate(chosen):
         if feature.transform == "log1p":
-            asked = _asked(feature, config) is not None
-            offset[i] = 1.0 if asked else offset_of(columns[:, i])
-    _check_domains(dataset, features, offset, config)
-    return fit_constants(features, train, offset=offset, scale=config.scale)
+            offset[i] = 1.0 if asked[i] else offset_of(columns[:, i])
+    features, notes = within_domains(dataset, chosen, offset, asked)
+    fitted = fit_constants(features, train, offset=offset, scale=config.scale)
+    return replace(fitted, notes=notes)
 
 
 def choose_transforms(
@@ -180,34 +184,9 @@ def _suited(feature: Feature, column: np.ndarray) -> Transform:
     if not np.nanmax(values, initial=0.0) > 0:
         return default
     offset = offset_of(values)
-    if log_gain(values, offset) < MIN_GAIN:
+    if not has_enough_values(values) or log_gain(values, offset) < MIN_GAIN:
         return default
     return "log1p" if offset else "log"
-
-
-def _check_domains(
-    dataset: Dataset, features: Sequence[Feature], offset: np.ndarray, config: TrainingConfig
-) -> None:
-    """Refuses the first value, held-out rows included, that has no logarithm.
-
-    Raises:
-        DataError: its row and column.
-    """
-    columns = [i for i, feature in enumerate(features) if feature.transform in LOGARITHMIC]
-    for x, place in dataset.parts():
-        found = first_cell(x[:, columns], lambda block: block <= -offset[columns])
-        if found is None:
-            continue
-        row, column = found[0], columns[found[1]]
-        name, edge = features[column].name, f"{0 - offset[column]:g}"
-        needed = f"--transform {name}={features[column].transform} needs a number above {edge}"
-        if _asked(features[column], config) is None:
-            needed = (
-                f"the training rows, all above {edge}, were better taken by their logarithm, "
-                f"so --transform {name}=standardise is needed"
-            )
-        cell = f"{dataset.source}, {place(row)}, column {name!r}"
-        raise DataError(f"{cell}: {x[row, column]:.12g} came; {needed}.")
 
 
 def _with_logarithms(features: Sequence[Feature], x: np.ndarray, offset: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def joined_statistics(vae: VAE) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """What is usual, learned from rows that neither trained the model nor calibrate its scores.
+    """What is usual, learned from rows that do not calibrate the scores.
 
     Nothing in it depends on calibration rows, so a score is a fixed function of a row: calibration
     rows and clean new rows have exchangeable scores, and their conformal p-values are valid. That
@@ -53,7 +53,8 @@ class Baseline:
     Args:
         typical: Median contribution of each feature, shape (features,), in nats.
         deviation: Standard deviation of each, never below a hundredth of a nat.
-        ascending: Sorted values of each statistic that scores are joined from, each (rows,).
+        ascending: Sorted values of each statistic that scores are joined from, each (rows,), of
+            rows that did not train the model either.
     """
 
     typical: Float[Tensor, " features"]
@@ -61,10 +62,18 @@ class Baseline:
     ascending: Mapping[str, Float[Tensor, " m"]]
 
     @staticmethod
-    def of(statistics: AnomalyStatistics) -> "Baseline":
-        """What these rows say is usual."""
-        typical, deviation = _feature_scale(statistics)
-        columns = _columns(statistics, typical, deviation)
+    def of(held_out: AnomalyStatistics, training: AnomalyStatistics) -> "Baseline":
+        """What these rows say is usual.
+
+        Args:
+            held_out: Of rows that did not train the model.
+            training: Of rows that did, which help to tell how much each feature's contribution
+                varies: the few rows that small tables can spare seldom show a feature's rare
+                values.
+        """
+        parts = [observed_contributions(each) for each in (held_out, training)]
+        typical, deviation = _feature_scale(torch.cat(parts))
+        columns = _columns(held_out, typical, deviation)
         return Baseline(
             typical, deviation, {name: column.sort().values for name, column in columns.items()}
         )
@@ -150,12 +159,21 @@ def _lack(
     return statistics.kl_divergence + deviation.median() * lack.sum(dim=-1)
 
 
-def _feature_scale(statistics: AnomalyStatistics) -> tuple[Tensor, Tensor]:
+def observed_contributions(statistics: AnomalyStatistics) -> Float[Tensor, "rows features"]:
+    """The contributions, NaN where a feature is missing."""
+    if statistics.observed is None:
+        return statistics.contributions
+    return statistics.contributions.masked_fill(~statistics.observed, torch.nan)
+
+
+def medians(values: Float[Tensor, "rows features"]) -> Float[Tensor, " features"]:
+    """The median of each column, NaN left out; 0 of a column that has nothing else."""
+    return values.nanmedian(dim=0).values.nan_to_num(0.0)
+
+
+def _feature_scale(values: Float[Tensor, "rows features"]) -> tuple[Tensor, Tensor]:
     """Medians and standard deviations of the contributions of each feature, where observed."""
-    values = statistics.contributions
-    if statistics.observed is not None:
-        values = values.masked_fill(~statistics.observed, torch.nan)
-    typical = values.nanmedian(dim=0).values.nan_to_num(0.0)
+    typical = medians(values)
     count = values.isfinite().sum(dim=0).clamp(min=1)
     mean = values.nansum(dim=0) / count
     variance = (values - mean).square().nansum(dim=0) / count

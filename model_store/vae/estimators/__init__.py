@@ -6,6 +6,7 @@ that memory does not grow with their product; the cuts never change which sample
 many they are divided by.
 """
 
+from model_store.vae.estimators.conditionals import Conditionals, conditionals
 from model_store.vae.estimators.elbo import ElboEstimate, estimate_elbo
 from model_store.vae.estimators.imputation import Imputation, impute
 from model_store.vae.estimators.log_likelihood import (
@@ -14,9 +15,11 @@ from model_store.vae.estimators.log_likelihood import (
 )
 
 __all__ = [
+    "Conditionals",
     "ElboEstimate",
     "Imputation",
     "LogLikelihoodEstimate",
+    "conditionals",
     "estimate_elbo",
     "estimate_log_likelihood",
     "impute",

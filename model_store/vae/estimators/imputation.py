@@ -1,5 +1,6 @@
 """Missing features of each row, as the model expects them given the observed ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -74,7 +75,7 @@ def impute(
     count = rows_at_once(vae, samples=num_samples)
     blocks = zip(rows.split(count), flat.split(count), proposal.split(count), strict=True)
     parts = [
-        _of_block(_Block(vae, part, values, q, num_samples, seed), num_imputations)
+        _of_block(WeightedDraws(vae, part, values, q, num_samples, seed), num_imputations)
         for part, values, q in blocks
     ]
     evidence = joined([part.evidence for part in parts])
@@ -90,15 +91,15 @@ def impute(
     )
 
 
-def _of_block(block: "_Block", num_imputations: int) -> Imputation:
+def _of_block(block: "WeightedDraws", num_imputations: int) -> Imputation:
     """The block's part of the answer, its rows flat."""
     outputs, standard_deviation, standard_error = block.moments()
     samples = block.draws(num_imputations) if num_imputations else None
     return Imputation(outputs, standard_deviation, standard_error, block.evidence, samples)
 
 
-class _Block:
-    """Rows that are answered together: their draws of z and the weights of these."""
+class WeightedDraws:
+    """Rows that are answered together: their draws of z, and weights that make them p(z | x_o)."""
 
     def __init__(
         self,
@@ -141,6 +142,16 @@ class _Block:
         # Sum of w^2 (f - mean)^2: the delta method for a ratio of averages.
         squared_error = error_square - 2 * mean * error_mean + mean.square() * error_weight
         return self._of_missing(first.center_of(expectation), variance, squared_error)
+
+    def average(
+        self, statistic: Callable[[Likelihood], Float[Tensor, "k rows n"]]
+    ) -> Float[Tensor, "rows n"]:
+        """What a statistic of p(x | z), in data units, is given the observed features."""
+        parts = [
+            _averaged(self._weights[part.start : part.stop], statistic(self._law(part)).double())
+            for part in self._ranges
+        ]
+        return torch.stack(parts).sum(dim=0)
 
     def draws(self, count: int) -> Float[Tensor, "rows m features"]:
         """Rows with their gaps filled by draws of p(x_m | x_o): z by its weight, then x."""

@@ -40,7 +40,7 @@ def test_problems_of_one_type_have_one_title_and_one_status() -> None:
 def test_statuses_are_those_of_the_contract() -> None:
     statuses = {problem.status for problem in PROBLEMS.values()}
 
-    assert statuses == {400, 404, 406, 413, 415, 422, 503, 504}
+    assert statuses == {400, 404, 406, 409, 413, 415, 422, 503, 504}
 
 
 def test_a_known_error_says_its_sentence() -> None:

@@ -52,6 +52,28 @@ def test_a_table_is_trained_and_published(table: Path, store: Path) -> None:
     assert FolderStore(store).get("pumps").versions == (1,)
 
 
+def test_the_published_model_is_calibrated_by_rows_of_its_own(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), *SMALL)
+
+    checkpoint = FolderStore(store).read("pumps", 1)
+    calibration = checkpoint.calibration(checkpoint.build())
+    assert calibration is not None
+    assert checkpoint.document.data.calibration_rows == calibration.rows == 12
+    assert checkpoint.document.calibration
+    assert checkpoint.document.calibration.source == "pumps.csv"
+    assert (
+        "warning: 12 calibration rows tell false-positive rates of anomalies from 0.077 on; for "
+        "0.01 at least 99 are needed" in result.stdout
+    )
+
+
+def test_no_calibration_is_made_where_none_is_asked_for(table: Path, store: Path) -> None:
+    result = train(str(table), "--store", str(store), "--calibration-fraction", "0", *SMALL)
+
+    assert FolderStore(store).read("pumps", 1).document.calibration is None
+    assert "calibration rows" not in result.stdout
+
+
 def test_json_is_the_only_output_when_asked_for(table: Path, store: Path) -> None:
     result = train(str(table), "--store", str(store), "--json", *SMALL)
 
@@ -197,13 +219,21 @@ def test_interrupting_publishes_nothing(table: Path, store: Path) -> None:
 
 
 def test_choices_depend_on_rows_and_yield_to_flags() -> None:
-    few = complete(TrainingConfig(source="iris"), rows=100, num_features=4)
-    many = complete(TrainingConfig(source="iris", epochs=7), rows=60_000, num_features=784)
+    few = complete(TrainingConfig(source="iris"), rows=100, num_features=4, is_image=True)
+    many = complete(
+        TrainingConfig(source="iris", epochs=7), rows=60_000, num_features=784, is_image=True
+    )
 
     assert few.epochs == 250
     assert few.input_dropout == 0.15
     assert (many.epochs, many.batch_size, many.input_dropout) == (7, 256, 0.0)
     assert fit_options(few).keep == "best"
+
+
+def test_a_table_is_trained_without_dropout() -> None:
+    completed = complete(TrainingConfig(source="iris"), rows=100, num_features=4)
+
+    assert completed.input_dropout == 0.0
 
 
 @pytest.mark.parametrize(("missing_rate", "has_gaps"), [(None, True), (0.1, False)])
@@ -212,7 +242,7 @@ def test_hidden_values_take_the_place_of_dropout(
 ) -> None:
     config = TrainingConfig(source="iris", missing_rate=missing_rate)
 
-    completed = complete(config, rows=100, num_features=4, has_gaps=has_gaps)
+    completed = complete(config, rows=100, num_features=64, has_gaps=has_gaps, is_image=True)
 
     assert completed.input_dropout == 0.0
 

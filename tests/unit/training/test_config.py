@@ -100,6 +100,10 @@ def test_flags_are_written_as_people_write_them(field: str, text: object, value:
         ),
         ({"fixed_scale": 2.0}, "--fixed-scale was given without --scale fixed, which it needs."),
         (
+            {"scale_floor": 0.1, "scale": "fixed"},
+            "--scale-floor was given with --scale fixed; a learned one is needed.",
+        ),
+        (
             {"ignore": "a", "kind": "a=real"},
             "Column 'a' is in --ignore and in --kind; one is needed.",
         ),

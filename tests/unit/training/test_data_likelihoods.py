@@ -51,6 +51,31 @@ def test_different_features_have_a_part_for_each_likelihood() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["gaussian", "laplace", "student_t"])
+def test_a_scale_floor_is_that_of_every_law_with_a_learned_scale(name: str) -> None:
+    feature = REAL.model_copy(update={"likelihood": name})
+
+    likelihood = choose_likelihood([feature], config_for("iris", scale_floor=0.2))
+
+    assert likelihood.model_dump()["floor"] == 0.2
+
+
+def test_a_scale_floor_reaches_the_one_scale_of_all_features() -> None:
+    likelihood = choose_likelihood([REAL], config_for("iris", scale="shared", scale_floor=0.2))
+
+    assert likelihood == schema.Gaussian(scale="shared", floor=0.2)
+
+
+def test_a_scale_floor_without_a_scale_is_refused() -> None:
+    with pytest.raises(DataError) as refused:
+        choose_likelihood([CITY], config_for("iris", scale_floor=0.2))
+
+    assert str(refused.value) == (
+        "--scale-floor 0.2 was given and no feature has such a scale; "
+        "features with --likelihood gaussian, laplace or student_t are needed."
+    )
+
+
 def test_levels_can_be_categories() -> None:
     feature = MARK.model_copy(update={"likelihood": "categorical"})
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.sources import ROWS, config_for
-from training.data import Dataset, Split, load_dataset, split_rows
+from training.data import Dataset, Split, load_dataset, split_for, split_rows
+from training.data.split import calibration_rows
 from training.errors import DataError
 
 IRIS = load_dataset(config_for("iris"))
@@ -45,11 +46,28 @@ def test_another_seed_is_another_split() -> None:
     assert not np.array_equal(split(IRIS, seed=0).test, split(IRIS, seed=1).test)
 
 
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [(24, 2), (494, 49), (495, 99), (2_000, 200), (6_660, 999), (10**6, 5_000)],
+)
+def test_enough_rows_calibrate_for_the_rates_that_people_ask_for(rows: int, count: int) -> None:
+    assert calibration_rows(rows, None) == count
+
+
+def test_own_test_rows_leave_the_calibration_rows_to_the_others() -> None:
+    dataset = dataclasses.replace(IRIS, test=IRIS.x[:7] + 1)
+
+    parts = split_for(dataset, config_for("iris"))
+
+    assert [len(parts.train), len(parts.validation), len(parts.calibration)] == [120, 15, 15]
+
+
 def test_too_few_training_rows_are_counted() -> None:
     with pytest.raises(DataError) as refused:
         split(first_rows(20), 0.5, 0.4)
 
     assert str(refused.value) == (
-        "iris has 20 rows, of which 10 for validation and 8 for test leave 2 to train on; "
+        "iris has 20 rows, of which 10 for validation, 8 for test and 0 for calibration leave 2 to "
+        "train on; "
         "at least 10 are needed."
     )

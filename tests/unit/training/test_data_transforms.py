@@ -87,18 +87,58 @@ def test_the_constants_are_those_of_the_training_rows(tmp_path: Path) -> None:
     assert fitted.shift == pytest.approx(np.log(x[:200]).mean())
 
 
-def test_a_held_out_value_without_the_chosen_logarithm_is_named(tmp_path: Path) -> None:
+def test_a_held_out_value_without_a_logarithm_leaves_its_column_standardised(
+    tmp_path: Path,
+) -> None:
+    x = LAWS["lognormal"](np.random.default_rng(0))
+    x[250] = 0
+    dataset = load(csv_file(tmp_path / "t.csv", {"a": x.tolist()}))
+
+    fitted = fit_transforms(dataset, x[:200, None], config_for("t.csv"))
+
+    assert fitted.features[0].transform == "standardise"
+    assert fitted.shift == pytest.approx(x[:200].mean())
+    assert fitted.notes == (
+        (
+            "t.csv, row 251 (line 252), column 'a': 0 came; the training rows, all above 0, were "
+            "better taken by their logarithm, but 'a' is standardised."
+        ),
+    )
+
+
+def test_a_held_out_value_below_the_offset_leaves_its_column_standardised(tmp_path: Path) -> None:
+    x = LAWS["zeros"](np.random.default_rng(0))
+    x[250] = -258
+    dataset = load(csv_file(tmp_path / "t.csv", {"a": x.tolist()}))
+
+    fitted = fit_transforms(dataset, x[:200, None], config_for("t.csv"))
+
+    assert fitted.features[0].transform == "standardise"
+    assert fitted.offset == [0.0]
+
+
+def test_a_held_out_value_without_the_logarithm_asked_for_is_refused(tmp_path: Path) -> None:
     x = LAWS["lognormal"](np.random.default_rng(0))
     x[250] = 0
     dataset = load(csv_file(tmp_path / "t.csv", {"a": x.tolist()}))
 
     with pytest.raises(DataError) as refused:
-        fit_transforms(dataset, x[:200, None], config_for("t.csv"))
+        fit_transforms(dataset, x[:200, None], config_for("t.csv", transform="a=log"))
 
     assert str(refused.value) == (
-        "t.csv, row 251 (line 252), column 'a': 0 came; the training rows, all above 0, were "
-        "better taken by their logarithm, so --transform a=standardise is needed."
+        "t.csv, row 251 (line 252), column 'a': 0 came; --transform a=log needs a number above 0."
     )
+
+
+@pytest.mark.parametrize(("levels", "transform"), [(31, "standardise"), (32, "log")])
+def test_no_logarithm_is_chosen_for_numbers_from_a_short_list(
+    tmp_path: Path, levels: int, transform: str
+) -> None:
+    x = np.geomspace(1, 1e3, levels)[np.arange(300) % levels]
+
+    fitted = fit_column(tmp_path, x)
+
+    assert fitted.features[0].transform == transform
 
 
 @pytest.mark.parametrize(

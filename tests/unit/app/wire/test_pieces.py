@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
@@ -116,6 +116,7 @@ def test_a_bad_row_has_its_place_in_the_whole_body(
     assert at_once.value.refusals == as_a_whole.value.refusals
 
 
+@settings(deadline=None)
 @given(mutated(st.sampled_from([orjson.dumps(fields) for fields in BODIES])))
 def test_a_damaged_body_gives_what_the_whole_would_or_nothing(body: bytes) -> None:
     found = in_pieces(body)
