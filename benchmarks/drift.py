@@ -1,6 +1,7 @@
 """How often the drift test is wrong, and how soon it is right.
 
     python -m benchmarks.drift
+    python -m benchmarks.drift --data ../shared/data     # the shift of real tables alone
 
 Scores are normal, and a change shifts their mean by some of their standard deviations. Beside the
 test stands, for the first hundred streams, the one that takes p-values for independent, with the
@@ -10,6 +11,7 @@ same bets.
 import timeit
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import typer
@@ -18,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.drift_data import real_delays
 from model_store.drift import DriftState, DriftTest
 
 Floats = NDArray[np.float64]
@@ -29,11 +32,19 @@ AT_ONCE = 1_000
 NAIVE_REPETITIONS = 100
 
 
-def main(repetitions: int = 1_000, clean_rows: int = 100_000, late_row: int = 20_000) -> None:
+def main(
+    repetitions: int = 300,
+    clean_rows: int = 100_000,
+    late_row: int = 20_000,
+    data: Path | None = None,
+) -> None:
     """Print the tables."""
     console = Console()
+    if data is not None:
+        console.print(real_delays(data))
+        return
     console.print(_false_alarms(repetitions, clean_rows))
-    console.print(_delays(min(repetitions, 100), late_row))
+    console.print(_delays(min(repetitions, 20), late_row))
     console.print(f"{_microseconds():.1f} microseconds a row")
 
 

@@ -176,6 +176,9 @@ def _media_type(content_type: bytes) -> str:
 
 def _refusals(error: ValidationError, question: type[Question]) -> list[Refusal]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
+    if not all(each["loc"] for each in found):
+        # A name with half of a character in it, which is no field's.
+        return [_unknown_field("", ", ".join(question.model_fields))]
     # A field that may be of two types is refused twice, as either of them; the first will do.
     fields = {str(each["loc"][0]): each for each in reversed(found)}
     return [_refusal(n, e["type"], e["msg"], question) for n, e in reversed(fields.items())]

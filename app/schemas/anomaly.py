@@ -29,8 +29,6 @@ from model_store.false_discoveries import benjamini_hochberg
 _TOP = ("feature", "contribution_nats", "expected", "standard_deviation")
 
 _DEFAULT: ScoreKind = "combined"
-# Of rates that are written in decimals, and of one that is written as 1 / (n + 1).
-_ROUNDING = 1e-9
 
 
 class AnomalyRequest(RowsQuestion):
@@ -90,9 +88,10 @@ class AnomalyRequest(RowsQuestion):
         """
         calibration = model.calibrated
         smallest, features = calibration.smallest_rate, len(model.features)
-        if self.fdr is None and self.false_positive_rate < smallest * (1 - _ROUNDING):
+        if self.fdr is None and self.false_positive_rate < smallest:
             came = f"false_positive_rate is {self.false_positive_rate:g}"
-            needed = f"needed {smallest:.6g} or more"
+            # In all its digits: it is what may be asked for.
+            needed = f"needed {smallest} or more"
             why = f"the {calibration.rows:,} calibration rows of this model tell no smaller rate"
             raise RefusedBodyError(Refusal("false_positive_rate", f"{came}; {needed}, for {why}."))
         if self.explain > features:

@@ -17,7 +17,8 @@ _TENSORS_OUT = (
 )
 _TABLE_IN = (
     "A header of the features' names in any order, then a line a row: categories by name, an empty "
-    "cell for a missing value. Options stand in the query string. For models of tables."
+    "cell for a missing value; commas, semicolons or tabs between cells. Options stand in the "
+    "query string. For models of tables."
 )
 _TABLE_OUT = (
     "A line a row: `outputs` under the features' names, categories by name, `loc[0]` for a latent; "

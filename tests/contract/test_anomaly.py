@@ -199,6 +199,15 @@ def test_options_that_cannot_be_met_are_refused(
     assert said in problem["detail"]
 
 
+def test_the_smallest_rate_can_be_asked_for_as_it_is_shown(service: Service) -> None:
+    problem = refused(service.post(ANOMALY, {"inputs": FAR, "false_positive_rate": 1e-9}), 422)
+    rate = float(problem["detail"].split("needed ")[1].split(" or")[0])
+
+    answer = service.ask("anomaly", inputs=FAR, false_positive_rate=rate)
+
+    assert answer["is_anomaly"] == [True]
+
+
 def test_a_model_without_calibration_is_409_and_says_what_to_run(service: Service) -> None:
     problem = refused(service.post("/v1/models/plain/anomaly", {"inputs": ROWS[:1]}), 409)
 

@@ -12,10 +12,10 @@ from tests.service import Service, places, refused, serving
 
 CSV = "text/csv"
 HEADER = "id,job,age,member,colour,visits,gap,note"
-LINES = ('7,cook,1.50,1,red,3,-0.5,"a ""b"", c"', "8,,0,0,blue,90,0,", "7,smith,,1,green,0,1e-1,x")
+LINES = ('7,cook,1.50,1,red,0,-0.5,"a ""b"", c"', "8,,0,0,blue,90,0,", "7,smith,,1,green,0,1e-1,x")
 TABLE = "\n".join((HEADER, *LINES)) + "\n"
 RECORDS = [
-    {"job": "cook", "age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": -0.5},
+    {"job": "cook", "age": 1.5, "member": 1, "colour": "red", "visits": 0, "gap": -0.5},
     {"age": 0, "member": 0, "colour": "blue", "visits": 90, "gap": 0},
     {"job": "smith", "member": 1, "colour": "green", "visits": 0, "gap": 0.1},
 ]

@@ -152,7 +152,7 @@ def test_anomalies_come_with_p_values_and_reasons(store: Path) -> None:
     answer = asked(
         store,
         lambda client: client.model("table").anomaly(
-            records=[RECORD, RECORD | {"visits": 90}],
+            records=[RECORD | {"visits": 0}, RECORD | {"visits": 90}],
             score="all",
             false_positive_rate=0.01,
             explain=2,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -14,8 +15,10 @@ from app.shared_numbers import SharedNumbers
 from app.workers import Worker
 from model_store.store import FolderStore
 from tests.builders import calibrated_checkpoint, small_checkpoint
+from tests.commands import START_SECONDS, announced, process, wait_for
 from tests.service import Service, places, refused, serving
 
+ROWS = [[[0, 0, 0], [0, 0, 0]]] * 3
 CLEAN, CHANGED = 1.0, 0.1  # p-values are uniform between 0 and this
 
 
@@ -219,3 +222,28 @@ def test_a_small_answer_costs_the_event_loop_microseconds(tmp_path: Path) -> Non
         assert [len(stream.aside) for stream in seen] == [1]  # put aside, not looked at
         assert told(service).rows == 1
         assert np.isfinite(told(service).log_e_value)
+
+
+def test_every_row_that_anomaly_answers_for_is_seen(tmp_path: Path) -> None:
+    with calibrated(tmp_path) as service:
+        for score in ("combined", "all", "elbo"):
+            service.ask("anomaly", "m", inputs=ROWS, score=score, false_positive_rate=0.1)
+        refused(service.put("anomaly", "m", inputs=[[1]]), 422)
+        seen = [told(service, f"?score={score}").rows for score in ("combined", "elbo", "latent")]
+
+    assert seen == [6, 3, 0]
+
+
+def test_the_workers_of_a_service_remember_together_what_was_asked_before(tmp_path: Path) -> None:
+    FolderStore(tmp_path / "store").publish("m", calibrated_checkpoint())
+    command = ("--store", str(tmp_path / "store"), "--port", "0", "--workers", "2")
+    body = {"inputs": ROWS, "false_positive_rate": 0.1}
+
+    for expected in (60, 120):
+        with process("vae-serve", *command, VAE_DRIFT_PATH=str(tmp_path / "kept")) as running:
+            model = announced(running)[0].removesuffix("/docs") + "/v1/models/m"
+            for _ in range(20):
+                httpx.post(f"{model}/anomaly", json=body).raise_for_status()
+            wait_for(lambda: httpx.get(f"{model}/drift").json()["rows"] == expected)  # noqa: B023
+            running.terminate()
+            assert running.wait(START_SECONDS) == 0

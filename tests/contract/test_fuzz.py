@@ -79,6 +79,7 @@ def assert_answered(service: Service, path: str, body: bytes, **headers: str) ->
 @given(question=st.sampled_from(QUESTIONS), body=st.binary(max_size=200))
 @example("elbo", b'{"inputs":[[[0,0,0],[0,0,0]]]')
 @example("elbo", b'{"\xed\xa0\x80":1}')
+@example("elbo", b'{"inputs":[[[0,0,0],[0,0,0]]],"\\ud800":1}')
 def test_any_bytes_are_answered(service: Service, question: str, body: bytes) -> None:
     assert_answered(service, f"/v1/models/gaussian/{question}", body)
 

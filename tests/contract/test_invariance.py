@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from tests.builders import small_checkpoint, small_store
+from tests.builders import calibrated_checkpoint, small_store
 from tests.models import random_rows
 from tests.service import JSON, Service, serving
 
@@ -17,6 +17,7 @@ PER_ROW = {
     "elbo": ("elbo", "reconstruction", "kl_divergence", "standard_error"),
     "log-likelihood": ("log_likelihood", "standard_error", "effective_sample_size", "elbo"),
     "encode": ("loc", "scale", "kl_divergence"),
+    "anomaly": ("score", "p_value", "is_anomaly"),
 }
 
 
@@ -24,7 +25,7 @@ PER_ROW = {
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = small_store(tmp_path_factory.mktemp("store"))
     for kind in KINDS:
-        store.publish(kind, small_checkpoint(kind))
+        store.publish(kind, calibrated_checkpoint(kind))
     with serving(store.root) as service:
         yield service
 

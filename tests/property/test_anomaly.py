@@ -9,7 +9,7 @@ from torch import Tensor
 from model_store.calibration import SCORE_KINDS, calibrate, recalibrate
 from model_store.vae import chunks
 from model_store.vae.anomaly import AnomalyStatistics, Baseline
-from model_store.vae.anomaly.baseline import surprise
+from model_store.vae.anomaly.baseline import columns_of, surprise
 from model_store.vae.anomaly.pictures import plainness
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
 from model_store.vae.model import VAE
@@ -213,3 +213,23 @@ def test_training_rows_tell_of_values_that_the_held_out_rows_do_not_show() -> No
     assert baseline.typical.tolist() == [1.0]
     assert baseline.deviation.tolist() == pytest.approx([8 * (11**0.5) / 12 + 0.01])
     assert all(len(values) == 3 for values in baseline.ascending.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "joined"),
+    [
+        ("mixed", {"neighbours", "features"}),
+        ("bernoulli", {"neighbours", "simplicity", "squared_error", "overfit"}),
+    ],
+)
+def test_the_combined_score_is_the_largest_surprise_of_what_it_joins(
+    kind: str, joined: set[str]
+) -> None:
+    x, baseline = random_rows(kind, 40), small_calibration(kind).baseline
+    statistics = statistics_of(kind, x)
+
+    columns = columns_of(statistics, baseline.typical, baseline.deviation)
+
+    surprises = [surprise(baseline.ascending[name], columns[name]) for name in joined]
+    expected = torch.stack(surprises).amax(dim=0)
+    assert torch.equal(scores_of(kind, x)[SCORE_KINDS.index("combined")], expected)

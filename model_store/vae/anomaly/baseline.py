@@ -73,7 +73,7 @@ class Baseline:
         """
         parts = [observed_contributions(each) for each in (held_out, training)]
         typical, deviation = _feature_scale(torch.cat(parts))
-        columns = _columns(held_out, typical, deviation)
+        columns = columns_of(held_out, typical, deviation)
         return Baseline(
             typical, deviation, {name: column.sort().values for name, column in columns.items()}
         )
@@ -87,20 +87,21 @@ class Baseline:
         Others are surprises: -log p of a statistic among the baseline's rows, p falling
         exponentially beyond the largest tenth of them, so that rows far out do not tie.
 
-        `combined` is the largest surprise of two, and of five for pictures:
-        `neighbours`, the elbo with the codes of the nearest training rows (see
-        `AnomalyStatistics`); `features`, KL + s sum_j max(0, (c_j - typical_j) / deviation_j) with
-        the contributions c_j and s the median deviation, where a feature that fits better than
-        usual does not make up for one that does not; of pictures whether they are too simple, too
-        far from their reconstruction, or fit better than the model's own draws would.
+        `combined` is the largest surprise of `neighbours`, the elbo with the codes of the nearest
+        training rows (see `AnomalyStatistics`), and one more of a table or three more of pictures:
+        `features`, KL + s sum_j max(0, (c_j - typical_j) / deviation_j) with the contributions c_j
+        and s the median deviation, where a feature that fits better than usual does not make up for
+        one that does not; or whether a picture is too simple, too far from its reconstruction, or
+        fits better than the model's own draws would (see `Plainness`).
 
         `typicality` is the largest surprise of log_likelihood, reconstruction and latent, at both
         ends: a row can be too likely (Nalisnick et al., 2019, arXiv:1906.02994).
         """
-        columns = _columns(statistics, self.typical, self.deviation)
+        columns = columns_of(statistics, self.typical, self.deviation)
         up = {name: surprise(self.ascending[name], column) for name, column in columns.items()}
         down = [surprise(-self.ascending[n].flip(0), -columns[n]) for n in _TYPICAL]
-        joined = ["neighbours", "features", *(n for n in _PLAIN if n in columns)]
+        # Most pixels of a picture say the same, and what they say of simple ones misleads.
+        joined = ["neighbours", *(("features",) if statistics.plainness is None else _PLAIN)]
         return {
             "combined": torch.stack([up[name] for name in joined]).amax(dim=0),
             "elbo": -statistics.elbo,
@@ -139,9 +140,10 @@ def below_rounding(values: Float[Tensor, " rows"]) -> Float[Tensor, " rows"]:
     return (values - ROUNDING * (1 + values.abs())).contiguous()
 
 
-def _columns(
+def columns_of(
     statistics: AnomalyStatistics, typical: Tensor, deviation: Tensor
 ) -> Mapping[str, Float[Tensor, " rows"]]:
+    """What scores are joined from, by name, each so that higher is more unusual."""
     columns = {name: column(statistics) for name, column in _ONE_SIDED.items()}
     columns["features"] = _lack(statistics, typical, deviation)
     if (plain := statistics.plainness) is not None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.capacity import Capacity, Size
 from app.errors import TooLargeError
 from app.settings import Settings
+from model_store.detection import detect
 from model_store.vae import generation
 from model_store.vae.estimators import estimate_elbo, impute
 
@@ -52,3 +53,12 @@ def test_work_grows_with_samples() -> None:
     allowance = capacity.allowance(estimate_elbo, SIZE, (("num_samples", 16),))
 
     assert allowance.work == 200 + 16 * 100
+
+
+def test_an_explained_feature_is_one_more_row_to_impute() -> None:
+    capacity = Capacity(Settings(max_row_samples=1_000))
+
+    allowance = capacity.allowance(detect, SIZE, (("num_samples", 16), ("explain", 2)))
+
+    assert allowance.rows == 1_000 // (16 + 2 * 64)
+    assert allowance.work == 3 * 200 + (16 + 2 * 64) * 100

@@ -1,0 +1,1 @@
+"""Files larger than memory, scored row by row: the `vae-score` command."""

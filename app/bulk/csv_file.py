@@ -1,0 +1,108 @@
+"""CSV files, gzipped or not, a block of rows at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from app.bulk.blocks import Block, Position, Source, rows_of_a_block
+from app.bulk.cells import check_names, read_column
+from app.bulk.csv_lines import Record, header_of, opened, records
+from app.bulk.errors import RefusedError
+from app.wire.columns import Column
+
+
+@dataclass(frozen=True, eq=False)
+class CsvBlock(Block):
+    """Rows of a CSV file.
+
+    Args:
+        records: The rows as they stand there.
+        numbers: Those of the features that are no categories, by name.
+        names: Of all columns.
+    """
+
+    records: Sequence[Record]
+    numbers: Mapping[str, np.ndarray]
+    names: tuple[str, ...]
+
+    def lines(self) -> Sequence[str]:
+        """The rows exactly as they came."""
+        return [record.text.rstrip("\r\n") for record in self.records]
+
+    def columns(self) -> Mapping[str, Any]:
+        """Numbers of features that have numbers, texts of all others."""
+        cells = zip(*[record.cells for record in self.records], strict=True)
+        return {**dict(zip(self.names, cells, strict=True)), **self.numbers}
+
+
+class CsvSource(Source):
+    """A delimited text file whose first line names the columns, in any order.
+
+    Args:
+        path: The file.
+        columns: The model's features by name.
+
+    Raises:
+        RefusedError: it is no such file, or a feature has no column.
+        UnavailableError: it cannot be read.
+    """
+
+    def __init__(self, path: Path, columns: Mapping[str, Column]) -> None:
+        header, self.layout = header_of(path, columns)
+        self.names = tuple(cell.strip() for cell in header.cells)
+        if all(map(_is_number, self.names)):
+            raise RefusedError(
+                f"{path.name}: the first line holds numbers only; it must name the columns."
+            )
+        check_names(path.name, self.names, columns)
+        self._path = path
+        self._columns = [columns.get(name) for name in self.names]
+        self._features = len(columns)
+        self._first = header.end
+
+    def blocks(self, start: Position | None) -> Iterator[Block]:
+        """The rows below the header, or from there on."""
+        begin = start or self._first
+        size = self._path.stat().st_size
+        with opened(self._path, begin.at) as (text, raw):
+            rows = records(self._path.name, text, self.layout.separator, begin)
+            while block := list(islice(rows, rows_of_a_block(self._features))):
+                yield self._block(block, raw.tell() / size)
+
+    def _block(self, rows: Sequence[Record], share: float) -> Block:
+        """The rows as numbers.
+
+        Raises:
+            RefusedError: a row has too few or too many cells.
+        """
+        width = len(self.names)
+        for row in rows:
+            if len(row.cells) != width:
+                raise RefusedError(
+                    f"{self._path.name}, line {row.line} has {len(row.cells)} cells; "
+                    f"{width} are needed, as in the first line."
+                )
+        inputs = np.empty((len(rows), self._features))
+        numbers: dict[str, np.ndarray] = {}
+        faults: dict[int, str] = {}
+        every = zip(*[row.cells for row in rows], strict=True)
+        for column, cells in zip(self._columns, every, strict=True):
+            if column is not None:
+                inputs[:, column.index] = values = read_column(column, cells, faults)
+                if column.codes is None:
+                    numbers[column.name] = values
+        end = rows[-1].end
+        return CsvBlock(torch.from_numpy(inputs), faults, end, share, rows, numbers, self.names)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

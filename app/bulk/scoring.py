@@ -1,0 +1,110 @@
+"""Rows to verdicts, several blocks at the same time and in the order of the file."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from app.bulk.blocks import Block
+from app.wire.columns import shown
+from model_store.calibration import Calibration, ScoreKind
+from model_store.errors import SupportError
+from model_store.schema import Feature
+from model_store.vae.model import VAE
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """What is said of each row of a block.
+
+    Args:
+        score: Higher is more anomalous; NaN where a row has none, (rows,).
+        p_value: Conformal; the smallest there is where a row has no score, (rows,).
+        is_anomaly: Whether it is flagged, (rows,).
+        notes: Why a row has no score, by its place.
+    """
+
+    score: np.ndarray
+    p_value: np.ndarray
+    is_anomaly: np.ndarray
+    notes: Mapping[int, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Compares rows with a model's calibration.
+
+    A value that the model cannot take is as unusual as there is anything: its row has no score, the
+    smallest p-value and a note. Every such row alike, and so p-values stay valid.
+
+    Args:
+        vae: The model.
+        calibration: Of that model.
+        features: Its features in flat order.
+        kind: By which score.
+        rate: The p-value up to which rows are flagged.
+    """
+
+    vae: VAE
+    calibration: Calibration
+    features: tuple[Feature, ...]
+    kind: ScoreKind
+    rate: float
+
+    def __call__(self, block: Block) -> Verdicts:
+        """The verdicts on a block's rows."""
+        notes = self._outside(block.inputs.flatten(1)) | dict(block.faults)
+        score = np.full(len(block.inputs), np.nan)
+        p_value = np.full(len(block.inputs), self.calibration.smallest_rate)
+        good = np.ones(len(block.inputs), dtype=bool)
+        good[list(notes)] = False
+        if good.any():
+            rows = block.inputs[torch.from_numpy(good)] if notes else block.inputs
+            statistics = self.calibration.statistics(self.vae, rows)
+            scores = self.calibration.scores(statistics)[self.kind]
+            score[good] = scores.cpu().numpy()
+            p_value[good] = self.calibration.p_values(self.kind, scores).cpu().numpy()
+        return Verdicts(score, p_value, p_value <= self.rate, notes)
+
+    def _outside(self, flat: Tensor) -> dict[int, str]:
+        """What is wrong with rows that hold a value outside its feature's support."""
+        outside = ~(self.vae.in_support(flat) | flat.isnan()).all(dim=1)
+        return {row: self._why(flat[row : row + 1]) for row in outside.nonzero()[:, 0].tolist()}
+
+    def _why(self, row: Tensor) -> str:
+        try:
+            self.vae.to_model_units(self.vae.to_event(row))
+        except SupportError as error:
+            name = shown(self.features[error.feature].name)
+            return f"feature {name} is {error.value:g}; needed {error.needed}"
+        raise AssertionError("The model takes what is outside its support.")
+
+
+def in_order(
+    blocks: Iterable[Block], scorer: Scorer, threads: int
+) -> Iterator[tuple[Block, Verdicts]]:
+    """Each block with the verdicts on it; few are held at once.
+
+    Args:
+        blocks: Read as they are needed.
+        scorer: What is asked.
+        threads: How many blocks are computed at the same time, each on a core of its own.
+    """
+    with ThreadPoolExecutor(threads, initializer=_compute_alone) as pool:
+        waiting: deque[tuple[Block, Future[Verdicts]]] = deque()
+        for block in blocks:
+            waiting.append((block, pool.submit(scorer, block)))
+            if len(waiting) > threads:
+                first, verdicts = waiting.popleft()
+                yield first, verdicts.result()
+        for block, verdicts in waiting:
+            yield block, verdicts.result()
+
+
+def _compute_alone() -> None:
+    # Blocks side by side are faster than threads that meet in the middle of each.
+    torch.set_num_threads(1)
