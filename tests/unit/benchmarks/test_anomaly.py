@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,8 +8,12 @@ import torch
 from benchmarks.anomaly.alarms import false_discoveries, flagged
 from benchmarks.anomaly.contest import Measured
 from benchmarks.anomaly.explanations import plant
+from benchmarks.anomaly.images import read_tasks
 from benchmarks.anomaly.references import REFERENCES, Detector, finite
+from benchmarks.anomaly.runs import CalibratedModel
 from benchmarks.anomaly.tables import MAX_FIT_ROWS, LabelledTable, halve
+from tests.calibrations import small_calibration
+from tests.models import random_rows, small_vae
 
 
 def table(rows: int, anomalies: int) -> LabelledTable:
@@ -111,3 +116,28 @@ def test_scores_that_overflow_can_be_ranked() -> None:
 
     assert np.isfinite(ranked).all()
     assert (ranked[1:] > ranked[0]).all()
+
+
+def test_the_digit_that_is_left_out_is_all_of_the_others(tmp_path: Path) -> None:
+    labels = np.array([0, 1, 2, 1], dtype=np.uint8)
+    pictures = np.repeat(labels, 4).reshape(4, 2, 2)
+    np.savez(tmp_path / "mnist.npz", X=pictures, y=labels, X_test=pictures, y_test=labels)
+    np.savez(tmp_path / "fashion_mnist_30k.npz", X=pictures + 9, X_test=pictures + 9)
+
+    task = read_tasks(tmp_path)["digits but 1, against 1"]
+
+    assert (task.train != 1).all()
+    assert (task.same != 1).all()
+    assert (task.other == 1).all()
+
+
+def test_rows_without_a_density_have_the_smallest_p_value() -> None:
+    kind = "gaussian_all_logarithms"
+    model = CalibratedModel(small_vae(kind), small_calibration(kind), random_rows(kind, 5))
+    x = random_rows(kind, 2, seed=3)
+    x[1] *= -1
+
+    p_values = model.p_values("combined", model.scores(x)["combined"])
+
+    assert p_values[1] == model.calibration.smallest_rate
+    assert p_values[0] > p_values[1]
