@@ -7,6 +7,8 @@ from starlette.types import Receive, Scope, Send
 
 Headers = Iterable[tuple[bytes, bytes]]
 
+_STREAM = b"application/x-ndjson"
+
 
 def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
     """The headers by their names in lower case; those of one name as one list."""
@@ -16,6 +18,12 @@ def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
         for name in found:
             found[name] = b", ".join([value for key, value in headers if key == name])
     return found
+
+
+def is_stream(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the body is lines that may have no end."""
+    content_type = headers.get(b"content-type", b"")
+    return content_type.partition(b";")[0].strip().lower() == _STREAM
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -180,6 +180,31 @@ def problem_response(request: Request, error: Exception) -> Response:
     return _body(request, INTERNAL, "The server failed; its log has the reason.")
 
 
+def problem_in_stream(
+    error: VaeError, detail: str, refusals: Sequence[Refusal]
+) -> dict[str, object]:
+    """The problem as a part of an answer that has begun.
+
+    Args:
+        error: Whose problem it is.
+        detail: What is wrong, in one sentence.
+        refusals: Where.
+    """
+    return _described(PROBLEMS[type(error)], detail, refusals)
+
+
+def _described(problem: Problem, detail: str, refusals: Sequence[Refusal]) -> dict[str, object]:
+    content: dict[str, object] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+    }
+    if refusals:
+        content["errors"] = [{"location": r.location, "message": r.message} for r in refusals]
+    return content
+
+
 def _refusals(error: VaeError) -> Sequence[Refusal]:
     return error.refusals if isinstance(error, RefusedBodyError) else ()
 
@@ -205,15 +230,10 @@ def _body(
     refusals: Sequence[Refusal] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    content: dict[str, object] = {
-        "type": problem.type,
-        "title": problem.title,
-        "status": problem.status,
-        "detail": detail,
+    content = {
+        **_described(problem, detail, refusals),
         "request_id": _request_id(request),
     }
-    if refusals:
-        content["errors"] = [{"location": r.location, "message": r.message} for r in refusals]
     return Response(
         orjson.dumps(content),
         status_code=problem.status,

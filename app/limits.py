@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.asgi import headers_of
+from app.asgi import headers_of, is_stream
 from app.errors import TooManyBytesError, problem_response
 from app.metrics import Metrics
 
@@ -44,8 +44,9 @@ class RequestLimits:
         sending = _Sending(send, request_id)
         self.metrics.request_begun()
         try:
-            self._refuse_declared(headers)
-            await self.app(scope, _Receiving(receive, self.max_body_bytes), sending)
+            if not is_stream(headers):
+                self._refuse_declared(headers)
+            await self.app(scope, LimitedBody(receive, self.max_body_bytes), sending)
         except ClientDisconnect:
             # Nobody is there to be answered.
             return
@@ -65,18 +66,28 @@ class RequestLimits:
             raise _too_many(f"{int(declared):,}", self.max_body_bytes)
 
 
-class _Receiving:
+class LimitedBody:
     """A body that ends in an error where it grows too long."""
 
     def __init__(self, receive: Receive, max_body_bytes: int) -> None:
         self._receive = receive
         self._limit = max_body_bytes
         self._received = 0
+        self._is_endless = False
+
+    def lift(self) -> None:
+        """Lets it have no end: whoever reads it holds no more than a part."""
+        self._is_endless = True
 
     async def __call__(self) -> Message:
+        """The next part of it.
+
+        Raises:
+            TooManyBytesError: it has grown too long.
+        """
         message = await self._receive()
         self._received += len(message.get("body", b""))
-        if self._received > self._limit:
+        if self._received > self._limit and not self._is_endless:
             raise _too_many("more", self._limit)
         return message
 

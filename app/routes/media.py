@@ -15,7 +15,8 @@ from app.loaded_model import LoadedModel
 from app.schemas import pictures, tables
 from app.schemas.pictures import PictureReply
 from app.schemas.tensors import Question, Reply
-from app.wire import csv, json, negotiation, options, pieces, png, safetensors
+from app.wire import csv, json, ndjson, negotiation, options, pieces, png, safetensors
+from app.wire.columns import Table
 
 # A table this large takes milliseconds to parse: not on the event loop.
 _LARGE_TEXT_BYTES = 2**14
@@ -44,11 +45,20 @@ class Sent(NamedTuple):
         Raises:
             MediaTypeError: it is compressed.
         """
-        if headers.get(b"content-encoding", b"").lower() not in {b"", b"identity"}:
-            raise MediaTypeError("The body is compressed; this route takes it as it is.")
+        refuse_compressed(headers)
         media_type = _media_type(headers.get(b"content-type", b""))
         query = QueryParams(scope["query_string"]).multi_items() if scope["query_string"] else ()
         return cls(await read_body(receive), media_type, query)
+
+
+def refuse_compressed(headers: Mapping[bytes, bytes]) -> None:
+    """Nothing, if the body is as it is.
+
+    Raises:
+        MediaTypeError: it is compressed.
+    """
+    if headers.get(b"content-encoding", b"").lower() not in {b"", b"identity"}:
+        raise MediaTypeError("The body is compressed; this route takes it as it is.")
 
 
 class Media:
@@ -73,13 +83,23 @@ class Media:
         self._tables = question.tables(model, admit)
         self._is_table = len(model.event_shape) == 1
         # What tables and pictures say of their model; neither has a place for it.
-        self._named = [(b"x-model", f"{model.name}@{model.version}".encode())]
+        self.named = [(b"x-model", f"{model.name}@{model.version}".encode())]
         offered = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
         if self._is_table:
             offered.append(csv.MEDIA_TYPE)
         if issubclass(reply, PictureReply) and pictures.are_images(model.event_shape):
             offered.append(png.MEDIA_TYPE)
         self._offered = tuple(offered)
+
+    @property
+    def question(self) -> type[Question]:
+        """The body that the endpoint takes."""
+        return self._question
+
+    @property
+    def table(self) -> Table | None:
+        """What a record is, if there are any."""
+        return next(iter(self._tables.values()), None) if self._is_table else None
 
     def answer_type(self, headers: Mapping[bytes, bytes]) -> str:
         """The media type to answer in.
@@ -114,6 +134,14 @@ class Media:
             fields = await pieces.decode(sent.content, self._rows, others, self._tables)
         if fields is None:
             fields = await asyncio.to_thread(self._fields_of, sent)
+        return self.question_of(fields)
+
+    def question_of(self, fields: Mapping[str, Any]) -> Question:
+        """The fields as what the endpoint takes.
+
+        Raises:
+            RefusedBodyError: they are not.
+        """
         if len(fields) > len(self._question.model_fields) + _MAX_UNKNOWN_FIELDS:
             raise RefusedBodyError(_too_many_fields(len(fields), self._question))
         try:
@@ -148,7 +176,7 @@ class Media:
         else:
             came = sent.content if sent.media_type == csv.MEDIA_TYPE else None
             content = await asyncio.to_thread(tables.encode, reply, model.columns, came)
-        return content, self._named
+        return content, self.named
 
     def _fields_of(self, sent: Sent) -> dict[str, Any]:
         question = self._question
@@ -165,6 +193,8 @@ class Media:
         taken = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
         if self._tables:
             taken.append(f"{csv.MEDIA_TYPE} for tables")
+        if question.answers_streams:
+            taken.append(ndjson.MEDIA_TYPE)
         came = "another one" if sent.media_type else "missing"
         raise MediaTypeError(f"The Content-Type is {came}; this route takes {', '.join(taken)}.")
 

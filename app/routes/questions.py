@@ -14,11 +14,12 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from app.asgi import headers_of, respond
+from app.asgi import headers_of, is_stream, respond
 from app.dependencies import Services
 from app.inference import Inference
 from app.loaded_model import LoadedModel
 from app.routes.media import Media, Sent
+from app.routes.streams import Stream
 from app.schemas.problem import documented
 from app.schemas.tensors import Question, Reply
 
@@ -45,6 +46,11 @@ class QuestionRoute(APIRoute):
         model = catalog.at_hand(reference) or await catalog.get(reference)
         media = self._media_of(model, services.inference)
         headers = headers_of(scope)
+        if self.question.answers_streams and is_stream(headers):
+            endpoint = partial(self.endpoint, model=model, inference=services.inference)
+            answers = await Stream.of(scope, media, model, endpoint, services)
+            await answers.run(receive, send)
+            return
         wanted = media.answer_type(headers)
         sent = await Sent.of(scope, headers, receive)
         with services.patience.while_there(receive):

@@ -1,7 +1,7 @@
 """Bodies of `anomaly`."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -35,6 +35,8 @@ class AnomalyRequest(RowsQuestion):
     """Rows to be compared with the rows that the model is calibrated with."""
 
     answers_tables_in_kind: ClassVar[bool] = True
+    answers_streams: ClassVar[bool] = True
+    of_whole_requests: ClassVar[Collection[str]] = ("fdr",)
 
     score: Literal[ScoreKind, "all"] = Field(
         default=_DEFAULT,

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.schemas.pictures import PictureReply
 from app.schemas.tensors import Question, Reply
-from app.wire import csv, png, safetensors
+from app.wire import csv, ndjson, png, safetensors
 
 _TENSORS_IN = (
     "A safetensors file: tensors named and shaped as the arrays of the JSON body, of floats or "
@@ -37,6 +37,15 @@ _PICTURE_OUT = (
     "says who answered. For models of images."
 )
 
+_LINES_IN = (
+    "A row a line, for as long as there are any: a record, or an array as in `inputs`. Options "
+    "stand in the query string."
+)
+_LINES_OUT = (
+    "The answer to each line as soon as it is there: its number, `line`, and what JSON says of the "
+    "row, or the problem that it has. The X-Model header says who answers."
+)
+
 
 def describe_media(
     operation: dict[str, Any],
@@ -62,6 +71,9 @@ def describe_media(
         given[png.MEDIA_TYPE] = _bytes(_PICTURE_OUT)
     if "records" in properties:
         taken[csv.MEDIA_TYPE] = _text(_TABLE_IN)
+    if question.answers_streams:
+        taken[ndjson.MEDIA_TYPE] = _text(_LINES_IN)
+        given[ndjson.MEDIA_TYPE] = _text(_LINES_OUT)
     in_body = question.in_body()
     operation["parameters"] += [
         _parameter(name, schema) for name, schema in properties.items() if name not in in_body

@@ -96,6 +96,12 @@ class Question(BaseModel):
     answers_tables_in_kind: ClassVar[bool] = False
     """Whether a table as text is answered as one unless the Accept header says otherwise."""
 
+    answers_streams: ClassVar[bool] = False
+    """Whether rows may come line by line, each answered by itself."""
+
+    of_whole_requests: ClassVar[Collection[str]] = ()
+    """Options that say something about all rows of a request, which a stream has no number of."""
+
     @classmethod
     def rows(cls, model: LoadedModel) -> Mapping[str, Row]:
         """What one row of each of its tensors is for this model."""

@@ -32,6 +32,7 @@ PROBLEM = "application/problem+json"
 SAFETENSORS = "application/vnd.safetensors"
 CSV = "text/csv"
 PNG = "image/png"
+NDJSON = "application/x-ndjson"
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +111,11 @@ def test_questions_tell_of_every_media_type(document: dict[str, Any]) -> None:
     for (path, method), operation in operations(document).items():
         if method == "post":
             answers = operation["responses"]["200"]["content"]
-            taken = {*JSON.values(), SAFETENSORS, *([CSV] if path.endswith(ABOUT_ROWS) else [])}
+            always = {*JSON.values(), SAFETENSORS, *([NDJSON] if path.endswith("anomaly") else [])}
+            taken = always | {CSV} if path.endswith(ABOUT_ROWS) else always
             assert operation["requestBody"]["content"].keys() == taken
             pictures = {PNG} if path.endswith(WITH_PICTURES) else set()
-            assert answers.keys() == {*JSON.values(), SAFETENSORS, CSV, *pictures}
+            assert answers.keys() == always | {CSV} | pictures
             assert all(described["schema"] for described in answers.values())
 
 
