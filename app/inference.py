@@ -186,12 +186,12 @@ def _next_batch(queue: deque[Job]) -> list[Job]:
     work = 0
     while queue:
         job = queue[0]
-        work += job.work
-        if batch and (work > _BRIEF_WORK or not job.arrays):
-            break
-        queue.popleft()
         if not job.answer.done():
+            work += job.work
+            if batch and (work > _BRIEF_WORK or not job.arrays):
+                break
             batch.append(job)
+        queue.popleft()
     return batch
 
 

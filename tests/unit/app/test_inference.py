@@ -190,6 +190,21 @@ def test_what_nobody_waits_for_is_not_begun(lane: str, request: pytest.FixtureRe
     assert question.batches == [1, 1]
 
 
+@pytest.mark.usefixtures("two_rows_are_brief")
+def test_who_has_gone_takes_no_place_in_a_batch() -> None:
+    question = Question()
+
+    async def work(inference: Inference) -> None:
+        asked = [asyncio.ensure_future(inference.run(question, MODEL, rows(i))) for i in range(3)]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+    run(work)
+
+    assert question.batches == [2]
+
+
 @pytest.mark.usefixtures("all_is_long")
 def test_a_long_question_is_answered_in_slices_as_if_at_once() -> None:
     question = Question()
