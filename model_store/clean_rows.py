@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model_store.cell_texts import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
 from model_store.errors import InputError, StorageError, SupportError
-from model_store.gap_words import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
 from model_store.schema import Feature, ModelSchema
 from model_store.vae.model import VAE
 

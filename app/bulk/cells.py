@@ -8,7 +8,7 @@ import numpy as np
 
 from app.bulk.errors import RefusedError
 from app.wire.columns import Column, shown
-from model_store.gap_words import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
+from model_store.cell_texts import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
 
 _MOST_NAMES_SHOWN = 6
 

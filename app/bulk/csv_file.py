@@ -14,6 +14,7 @@ from app.bulk.cells import check_names, read_column
 from app.bulk.csv_lines import Record, header_of, opened, records
 from app.bulk.errors import RefusedError
 from app.wire.columns import Column
+from model_store.cell_texts import is_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class CsvSource(Source):
     def __init__(self, path: Path, columns: Mapping[str, Column]) -> None:
         header, self.layout = header_of(path, columns)
         self.names = tuple(cell.strip() for cell in header.cells)
-        if all(map(_is_number, self.names)):
+        if all(map(is_number, self.names)):
             raise RefusedError(
                 f"{path.name}: the first line holds numbers only; it must name the columns."
             )
@@ -98,11 +99,3 @@ class CsvSource(Source):
                     numbers[column.name] = values
         end = rows[-1].end
         return CsvBlock(torch.from_numpy(inputs), faults, end, share, rows, numbers, self.names)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from app.errors import MalformedBodyError, RefusedBodyError, TooManySamplesError
 from app.wire.columns import Column, Table, cell_refusal, refusal, shown
+from model_store.cell_texts import is_number
 
 MEDIA_TYPE = "text/csv"
 
@@ -163,7 +164,7 @@ def _columns(header: list[str], table: Table) -> list[Column | None]:
     if not header:
         raise refusal("body", "is empty; needed a header of the features' names")
     found = [name for name in header if name in table.columns]
-    if not found and any(map(_is_number, header)):
+    if not found and any(map(is_number, header)):
         needed = f"needed the names of the features in it, {table.names}"
         raise refusal("body", f"has numbers and no name of a feature in its first line; {needed}")
     if not table.passes_others and len(found) < len(header):
@@ -196,14 +197,6 @@ def _read_numbers(
         for column, cell in zip(columns, line, strict=True):
             if cell and column is not None:
                 row[column.index] = _number(place, start + i, column, cell)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _number(place: str, row: int, column: Column, cell: str) -> float:

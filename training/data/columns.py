@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from model_store.gap_words import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
+from model_store.cell_texts import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
 from model_store.schema import Kind
 from training.config import TrainingConfig
 from training.errors import DataError

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
+from model_store.cell_texts import is_number
 from training.config import TrainingConfig
 from training.data.reading import Reading, readable
 from training.data.tables import kept_columns, table_reading
@@ -114,7 +115,7 @@ def _column_names(source: str, header: _Record, config: TrainingConfig) -> list[
     """
     where = f"{source}, line {header.line}"
     names = [cell.strip() for cell in header.cells]
-    if all(_is_number(name) for name in names):
+    if all(is_number(name) for name in names):
         raise DataError(f"{where} holds numbers only; the first line must name the columns.")
     for i, name in enumerate(names):
         if not name:
@@ -151,11 +152,3 @@ def _read_rows(
         )
         frames.append(pl.DataFrame({name: columns[name] for name in kept}, schema=schema))
     return pl.concat(frames).with_columns(pl.all().str.strip_chars()), lines
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
