@@ -13,9 +13,8 @@ import typer
 
 from benchmarks.chart import chart_of
 from benchmarks.comparison import Comparison, cells_of
+from benchmarks.page import fill, markdown
 from benchmarks.record import machine_of, read_record
-
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 def main(
@@ -25,10 +24,8 @@ def main(
 ) -> None:
     """Bring a page and a picture up to date."""
     comparisons = read_record(record)
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
     parts = (f"{machine_of(record)}.", *_tables(comparisons))
-    page.write_text(f"{before}{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}{after}")
+    fill(page, "figures", "\n\n".join(parts))
     picture.write_text(chart_of([one for one in comparisons if one.goal is not None]))
 
 
@@ -50,14 +47,6 @@ def _tables(comparisons: Sequence[Comparison]) -> tuple[str, str]:
 
 def _moonshot(one: Comparison) -> str:
     return "" if one.moonshot is None else f"{'≥' if one.more_is_better else '≤'} {one.moonshot:g}"
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; nothing if it has no rows."""
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.chart import chart_of, goodness
 from benchmarks.comparison import Comparison
 from benchmarks.record import keep, read_record
-from benchmarks.report import BEGIN, END, main
+from benchmarks.report import main
 
 FASTER = Comparison("rows, rows/s", [6.0, 8.0, 7.0], [1.0, 1.0, 1.0], 6.0, moonshot=10.0)
 SLOWER = Comparison("wait, ms", [3.0], [1.0], 2.0, more_is_better=False, moonshot=1.3)
@@ -49,13 +49,13 @@ def test_what_is_measured_again_replaces_what_was_kept(tmp_path: Path) -> None:
 
 def test_a_report_leaves_the_rest_of_the_page_alone(tmp_path: Path) -> None:
     record, page, picture = (tmp_path / name for name in ("r.json", "p.md", "p.svg"))
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page.write_text("before\n<!-- figures -->\nold\n<!-- end of figures -->\nafter\n")
     keep([FASTER, Comparison("other, rows/s", [4.0], [1.0])], record)
 
     main(record, page, picture)
 
-    assert page.read_text().startswith(f"before\n{BEGIN}\n")
-    assert page.read_text().endswith(f"\n{END}\nafter\n")
+    assert page.read_text().startswith("before\n<!-- figures -->\n")
+    assert page.read_text().endswith("\n<!-- end of figures -->\nafter\n")
     assert "| rows, rows/s | 7 | 1 | 7.00 (6.00 to 8.00) | ≥ 6 | ≥ 10 | met |" in page.read_text()
     assert "old" not in page.read_text()
 
