@@ -7,9 +7,11 @@ from statistics import fmean
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
+from benchmarks.anomaly.record import Part
 from benchmarks.anomaly.runs import Numbers, Trial
-from benchmarks.real_data.markdown import print_table
+from benchmarks.page import markdown
 from model_store.false_discoveries import benjamini_hochberg
 
 RATES = (0.1, 0.05, 0.01)
@@ -63,58 +65,65 @@ def false_discoveries(
     return false, found
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Alarms:
     """What one trial flags.
 
     Args:
         flagged: Of clean rows, at each of `RATES`.
         rows: That calibrated, and clean ones that were looked at.
-        false: See `false_discoveries`.
-        found: Likewise.
+        false: Mean over requests of the share of the flagged rows that are clean.
+        false_error: Standard error of that mean, over the choice of the requests alone.
+        found: Mean over requests of the share of the unusual rows that are flagged.
+        requests: How many.
     """
 
-    flagged: Sequence[Flagged]
+    flagged: tuple[Flagged, ...]
     rows: tuple[int, int]
-    false: Numbers
-    found: Numbers
+    false: float
+    false_error: float
+    found: float
+    requests: int
 
     @classmethod
     def of(cls, trial: Trial, requests: int) -> "Alarms":
         """Those of the default score."""
         clean, calibration = trial.p_values[~trial.is_anomaly], trial.model.calibration.rows
-        shares = [flagged(clean, calibration, rate) for rate in RATES]
-        of_requests = false_discoveries(trial.p_values, trial.is_anomaly, requests, trial.seed)
-        return cls(shares, (calibration, len(clean)), *of_requests)
-
-    def __str__(self) -> str:
-        """The means."""
-        shares = [None if f.share is None else round(f.share, 4) for f in self.flagged]
-        return f"flagged {shares}, false {self.false.mean():.4f}, found {self.found.mean():.3f}"
+        shares = tuple(flagged(clean, calibration, rate) for rate in RATES)
+        false, found = false_discoveries(trial.p_values, trial.is_anomaly, requests, trial.seed)
+        error = float(false.std()) / math.sqrt(requests)
+        rows = (calibration, len(clean))
+        return cls(shares, rows, float(false.mean()), error, float(found.mean()), requests)
 
 
-def print_alarms(sets: Mapping[str, Sequence[Alarms]]) -> None:
-    """Two tables, of false alarms at each rate and of false discoveries; one row a set."""
-    header = ["clean rows flagged", *(f"at {rate:g}" for rate in RATES), "calibration, clean rows"]
-    print_table(header, ([name, *_alarms_of(seeds)] for name, seeds in sets.items()))
-    header = [f"fdr {FDR:g}", "false among flagged", "anomalies found", "requests"]
-    print_table(header, ([name, *_discoveries_of(seeds)] for name, seeds in sets.items()))
+ALARMS = Part("alarms", TypeAdapter(Alarms))
 
 
-def _alarms_of(seeds: Sequence[Alarms]) -> list[str]:
+def alarms_table(sets: Mapping[str, Sequence[Alarms]]) -> str:
+    """False alarms at each rate, and false discoveries; one row a set."""
+    head = [
+        "clean rows flagged",
+        *(f"at {rate:g}" for rate in RATES),
+        "calibration rows, clean rows",
+        f"false among flagged at `fdr` {FDR:g}",
+        "anomalies found at it",
+    ]
+    rows = ([name, *_flagged(seeds), *_discovered(seeds)] for name, seeds in sets.items())
+    return markdown(head, rows)
+
+
+def _flagged(seeds: Sequence[Alarms]) -> list[str]:
     """The mean over the seeds ± the noise of one of them: they share rows."""
     cells = []
     for i in range(len(RATES)):
-        shares = [s.flagged[i].share for s in seeds if s.flagged[i].share is not None]
+        shares = [share for s in seeds if (share := s.flagged[i].share) is not None]
         noise = seeds[0].flagged[i].noise
-        mean = fmean(share for share in shares if share is not None) if shares else None
-        cells.append("too few rows" if mean is None else f"{mean:.4f} ± {noise:.4f}")
+        cells.append(f"{fmean(shares):.3f} ± {noise:.3f}" if shares else "too few rows")
     calibration, clean = seeds[0].rows
     return [*cells, f"{calibration:,}, {clean:,}"]
 
 
-def _discoveries_of(seeds: Sequence[Alarms]) -> list[str]:
-    false = np.concatenate([s.false for s in seeds])
-    found = np.concatenate([s.found for s in seeds])
-    error = false.std() / math.sqrt(len(false))
-    return [f"{false.mean():.4f} ± {error:.4f}", f"{found.mean():.3f}", f"{len(false):,}"]
+def _discovered(seeds: Sequence[Alarms]) -> list[str]:
+    error = math.sqrt(fmean(s.false_error**2 for s in seeds) / len(seeds))
+    false, found = fmean(s.false for s in seeds), fmean(s.found for s in seeds)
+    return [f"{false:.3f} ± {error:.3f}", f"{found:.3f}"]

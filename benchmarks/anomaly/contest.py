@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks.anomaly.record import Part
 from benchmarks.anomaly.references import Detector, Scores
 from benchmarks.anomaly.runs import Trial
-from benchmarks.real_data.markdown import over_seeds, print_table
+from benchmarks.page import markdown
+from benchmarks.real_data.markdown import over_seeds
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Measured:
     """How well a score tells anomalies from normal rows.
 
@@ -26,19 +29,16 @@ class Measured:
 
     @classmethod
     def of(cls, scores: Scores, is_anomaly: NDArray[np.bool_]) -> "Measured":
-        """That of these scores, higher being more anomalous."""
-        return cls(
-            float(roc_auc_score(is_anomaly, scores)),
-            float(average_precision_score(is_anomaly, scores)),
-        )
-
-    def __repr__(self) -> str:
-        """Both, in short."""
-        return f"{self.auroc:.4f}/{self.average_precision:.4f}"
+        """That of these scores, higher being more anomalous; to the sixth decimal."""
+        auroc = roc_auc_score(is_anomaly, scores)
+        average_precision = average_precision_score(is_anomaly, scores)
+        return cls(round(float(auroc), 6), round(float(average_precision), 6))
 
 
-OfSet = Sequence[Mapping[str, Measured]]
+OfSet = Sequence[dict[str, Measured]]
 """For each seed, every detector's."""
+
+CONTEST = Part("tables", TypeAdapter(dict[str, Measured]))
 
 
 def measure(trial: Trial, references: Mapping[str, Detector]) -> dict[str, Measured]:
@@ -50,19 +50,23 @@ def measure(trial: Trial, references: Mapping[str, Detector]) -> dict[str, Measu
     return {name: Measured.of(of_rows, trial.is_anomaly) for name, of_rows in scores.items()}
 
 
-def print_contest(sets: Mapping[str, OfSet]) -> None:
+def detectors(sets: Mapping[str, OfSet]) -> list[str]:
+    """Those that were measured, in order."""
+    return list(dict.fromkeys(name for seeds in sets.values() for one in seeds for name in one))
+
+
+def contest_tables(sets: Mapping[str, OfSet]) -> str:
     """Two tables: one row a detector, one column a set, and the mean over the sets."""
-    _print("AUROC", "auroc", sets)
-    _print("average precision", "average_precision", sets)
+    titles = {"AUROC": "auroc", "average precision": "average_precision"}
+    return "\n\n".join(_table(title, quantity, sets) for title, quantity in titles.items()).strip()
 
 
-def _print(title: str, quantity: str, sets: Mapping[str, OfSet]) -> None:
-    detectors = list(next(iter(sets.values()))[0])
+def _table(title: str, quantity: str, sets: Mapping[str, OfSet]) -> str:
     rows = []
-    for detector in detectors:
+    for detector in detectors(sets):
         values = [[float(getattr(s[detector], quantity)) for s in seeds] for seeds in sets.values()]
         # The mean over the sets, for each seed.
         means = [sum(of_seed) / len(of_seed) for of_seed in zip(*values, strict=True)]
         cells = [f"{sum(of_set) / len(of_set):.3f}" for of_set in values]
         rows.append([detector, over_seeds(means, 4), *cells])
-    print_table([title, "mean of sets", *sets], rows)
+    return markdown([title, "mean of sets", *sets], rows)

@@ -1,13 +1,17 @@
 """Whether the feature that was tampered with is the one that is named."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
+from benchmarks.anomaly.record import Part
 from benchmarks.anomaly.runs import Trial, rows_of
-from benchmarks.real_data.markdown import over_seeds, print_table
+from benchmarks.page import markdown
+from benchmarks.real_data.markdown import over_seeds
 
 SHIFT = 4.0  # standard deviations
 RATE = 0.05
@@ -30,7 +34,23 @@ def plant(x: Tensor, deviations: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     return x.scatter_add(1, chosen[:, None], shift[:, None]), chosen
 
 
-def named_first(trial: Trial) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Named:
+    """What came of the rows with a shifted feature.
+
+    Args:
+        flagged: Share of them; none where too few rows calibrate the rate.
+        first: Share of the flagged that the shifted feature is named first in; none likewise.
+    """
+
+    flagged: float | None
+    first: float | None
+
+
+EXPLANATIONS = Part("explanations", TypeAdapter(Named))
+
+
+def named_first(trial: Trial) -> Named:
     """How many shifted rows are flagged, and in how many of those the shifted feature is first."""
     model = trial.model
     clean = trial.halves.scored[~trial.is_anomaly][:MAX_ROWS]
@@ -43,15 +63,21 @@ def named_first(trial: Trial) -> tuple[float, float]:
     scores = model.calibration.scores(statistics)["combined"]
     is_flagged = model.calibration.p_values("combined", scores) <= RATE
     first = (statistics.contributions - model.calibration.typical).argmax(dim=1)
-    # NaN where the calibration has too few rows for the rate, and none is flagged.
     is_named = (first == shifted)[is_flagged]
-    return float(is_flagged.double().mean()), float(is_named.double().mean())
+    if not len(is_named):
+        return Named(None, None)
+    return Named(float(is_flagged.double().mean()), float(is_named.double().mean()))
 
 
-def print_explanations(sets: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+def explanations_table(sets: Mapping[str, Sequence[Named]]) -> str:
     """One row a set."""
-    rows = []
-    for name, seeds in sets.items():
-        flagged, named = zip(*seeds, strict=True)
-        rows.append([name, over_seeds(flagged, 3), over_seeds(named, 3)])
-    print_table([f"shift of {SHIFT:g} sd", f"flagged at {RATE:g}", "named first"], rows)
+    rows = (
+        [name, _shares([s.flagged for s in seeds]), _shares([s.first for s in seeds])]
+        for name, seeds in sets.items()
+    )
+    return markdown([f"shift of {SHIFT:g} sd", f"flagged at {RATE:g}", "named first"], rows)
+
+
+def _shares(of_seeds: Sequence[float | None]) -> str:
+    told = [share for share in of_seeds if share is not None]
+    return over_seeds(told, 3) if told else "too few rows"

@@ -7,12 +7,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
-from benchmarks.anomaly.contest import Measured
+from benchmarks.anomaly.contest import Measured, OfSet, detectors
+from benchmarks.anomaly.record import Part
 from benchmarks.anomaly.references import Detector, Scores
 from benchmarks.anomaly.runs import rows_of, train_on
-from benchmarks.real_data.markdown import print_table
+from benchmarks.page import markdown
+from benchmarks.real_data.markdown import over_seeds
 
+TASKS = ("digits, against clothes", "clothes, against digits", "digits but 1, against 1")
 TRAIN_ROWS, TEST_ROWS = 5_000, 1_000
 
 Pictures = NDArray[np.uint8]
@@ -34,13 +38,12 @@ def read_tasks(data: Path) -> dict[str, Task]:
         test, test_labels = arrays["X_test"], arrays["y_test"]
     with np.load(data / "fashion_mnist_30k.npz", allow_pickle=False) as arrays:
         clothes, clothes_test = arrays["X"], arrays["X_test"]
-    return {
-        "digits, against clothes": _task(digits, test, clothes_test),
-        "clothes, against digits": _task(clothes, clothes_test, test),
-        "digits but 1, against 1": _task(
-            digits[labels != 1], test[test_labels != 1], test[test_labels == 1]
-        ),
-    }
+    tasks = (
+        _task(digits, test, clothes_test),
+        _task(clothes, clothes_test, test),
+        _task(digits[labels != 1], test[test_labels != 1], test[test_labels == 1]),
+    )
+    return dict(zip(TASKS, tasks, strict=True))
 
 
 def measure_task(task: Task, seed: int, references: Mapping[str, Detector]) -> dict[str, Measured]:
@@ -57,17 +60,16 @@ def measure_task(task: Task, seed: int, references: Mapping[str, Detector]) -> d
     return {name: Measured.of(of_rows, is_other) for name, of_rows in scores.items()}
 
 
-def print_images(data: Path, seed: int, references: Mapping[str, Detector]) -> None:
+IMAGES = Part("images", TypeAdapter(dict[str, Measured]))
+
+
+def images_table(tasks: Mapping[str, OfSet]) -> str:
     """One row a detector, one column a task; AUROC."""
-    measured = {
-        name: measure_task(task, seed, references) for name, task in read_tasks(data).items()
-    }
-    detectors = list(next(iter(measured.values())))
-    rows = [
-        [detector, *(f"{of_task[detector].auroc:.4f}" for of_task in measured.values())]
-        for detector in detectors
-    ]
-    print_table(["AUROC", *measured], rows)
+    rows = []
+    for detector in detectors(tasks):
+        values = [[s[detector].auroc for s in seeds] for seeds in tasks.values()]
+        rows.append([detector, *(over_seeds(of_task, 4) for of_task in values)])
+    return markdown(["AUROC", *tasks], rows)
 
 
 def _task(train: Pictures, same: Pictures, other: Pictures) -> Task:
