@@ -39,10 +39,11 @@ def from_tensors(
     tensors: Mapping[str, Tensor], summary: CalibrationSummary, vae: VAE
 ) -> Calibration:
     """The calibration that they stand for, sharing their memory."""
+    reference = Reference(*(tensors[f"{_REFERENCE}{n}"] for n in ("latents", "loc", "factor")))
     return Calibration(
         num_samples=summary.num_samples,
         seed=summary.seed,
-        reference=Reference(*(tensors[f"{_REFERENCE}{n}"] for n in ("latents", "loc", "factor"))),
+        reference=reference.decoded(vae),
         baseline=Baseline(
             tensors[f"{_BASELINE}typical"],
             tensors[f"{_BASELINE}deviation"],

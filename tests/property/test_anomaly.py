@@ -1,5 +1,7 @@
 """Facts 8, 12, 13 and 15 of anomaly scores: sums, units, gaps, and no look at the neighbours."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -58,6 +60,18 @@ def test_bounds_are_those_of_the_estimators_in_model_units(kind: str) -> None:
     torch.testing.assert_close(statistics.elbo + log_abs_det, elbo)
     if kind not in {"bernoulli", "bernoulli_mixture_prior", "categorical"}:  # clamped to 0 there
         torch.testing.assert_close(statistics.log_likelihood + log_abs_det, bound)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_neighbours_are_decoded_beforehand_as_with_each_row(kind: str) -> None:
+    calibration, x = small_calibration(kind), with_gaps(random_rows(kind, 9))
+    assert calibration.reference.outputs is not None
+    undecoded = replace(calibration, reference=replace(calibration.reference, outputs=None))
+
+    neighbours = statistics_of(kind, x).neighbours
+
+    expected = undecoded.statistics(small_vae(kind), x).neighbours
+    torch.testing.assert_close(neighbours, expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)

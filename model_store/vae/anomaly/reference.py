@@ -1,18 +1,22 @@
 """Where rows of the training set lie in the latent space."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from model_store.vae.chunks import row_blocks
+from model_store.vae.chunks import latent_blocks, row_blocks
+from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE
 from model_store.vae.posteriors import Posterior, together
 
 MAX_REFERENCE_ROWS = 2_048
 NEIGHBOURS = 8
+
+# What is kept for speed may take this much: 16 MiB.
+_KEPT_OUTPUTS = 2**22
 
 # Of the latents' variance, where the prior's is 1: one without use has hardly any of its own.
 RIDGE = 1e-3
@@ -27,11 +31,14 @@ class Reference:
         loc: Mean of the aggregate posterior, the average of q(z | x) over these rows.
         factor: F with F F' the inverse of its covariance, lower triangular: |(z - loc) F| is the
             Mahalanobis distance of z.
+        outputs: What the decoder makes of the latents, (n, outputs), so that it is not asked for it
+            row by row; None where that would be large.
     """
 
     latents: Float[Tensor, "n latents"]
     loc: Float[Tensor, " latents"]
     factor: Float[Tensor, "latents latents"]
+    outputs: Float[Tensor, "n outputs"] | None = None
 
     @staticmethod
     @torch.inference_mode()
@@ -45,7 +52,22 @@ class Reference:
         posterior = together([vae.posterior(block) for block in row_blocks(vae, rows)])
         loc = posterior.loc.double()
         covariance = _covariance(loc) + _mean_covariance(posterior)
-        return Reference(posterior.loc, loc.mean(dim=0), _whitening(covariance))
+        return Reference(posterior.loc, loc.mean(dim=0), _whitening(covariance)).decoded(vae)
+
+    @torch.inference_mode()
+    def decoded(self, vae: VAE) -> "Reference":
+        """The same with the decoder's outputs, if they are not too many."""
+        if len(self.latents) * vae.head.output_width > _KEPT_OUTPUTS:
+            return self
+        blocks = latent_blocks(vae, self.latents.to(vae.device))
+        return replace(self, outputs=torch.cat([vae.decoder(block) for block in blocks]))
+
+    def likelihood(self, vae: VAE, numbers: Int[Tensor, "k rows"]) -> Likelihood:
+        """p(y | z) at the reference latents of these numbers."""
+        if self.outputs is None:
+            return vae.likelihood(self.latents[numbers])
+        likelihood: Likelihood = vae.head(self.outputs[numbers])
+        return likelihood
 
     def squared_distance(self, z: Float[Tensor, "rows latents"]) -> Float[Tensor, " rows"]:
         """Squared Mahalanobis distance of each z from the aggregate posterior; float64."""

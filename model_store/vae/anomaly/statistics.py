@@ -128,9 +128,9 @@ def neighbour_log_prob(
     vae: VAE, rows: Rows, loc: Float[Tensor, "rows latents"], reference: Reference
 ) -> Float[Tensor, " rows"]:
     """Log 1/8 sum_i p(y | z_i) over the 8 reference latents nearest to each row's own."""
-    z = reference.latents[reference.nearest(loc)]
-    log_prob = total(rows.of_observed(vae.likelihood(z).log_prob(rows.y)))
-    return log_prob.logsumexp(dim=0) - math.log(len(z))
+    nearest = reference.nearest(loc)
+    log_prob = total(rows.of_observed(reference.likelihood(vae, nearest).log_prob(rows.y)))
+    return log_prob.logsumexp(dim=0) - math.log(len(nearest))
 
 
 def _together(blocks: list[AnomalyStatistics]) -> AnomalyStatistics:

@@ -1,6 +1,7 @@
 """A checkpoint's calibration survives its file, and is refused when it contradicts itself."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,8 @@ def test_a_calibration_is_what_was_written(kind: str) -> None:
 def test_a_calibration_that_was_read_gives_the_same_p_values(kind: str) -> None:
     checkpoint, x = read_checkpoint(calibrated_checkpoint(kind).to_bytes()), random_rows(kind, 9)
     vae, before = checkpoint.build(), small_calibration(kind)
+    # Weights that are frozen give outputs that are rounded otherwise.
+    before = replace(before, reference=before.reference.decoded(vae))
 
     after = checkpoint.calibration(vae)
 
