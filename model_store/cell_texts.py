@@ -1,4 +1,7 @@
-"""What the text of a table's cell is: a number, or one of the words for a missing value."""
+"""What the text of a table's cell is: a number, a category, or a word for a missing value."""
+
+from collections.abc import Mapping
+from math import nan
 
 # As they are written: `na`, `none`, `missing` or `-` may well be a category's name.
 GAPS_AMONG_NAMES = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
@@ -7,6 +10,28 @@ GAPS_AMONG_NUMBERS = (
     *("?", "na", "n/a", "#n/a", "<na>", "nan", "null"),
     *("none", "missing", "-", "--", "."),
 )
+
+
+def number_in(cell: str) -> float | None:
+    """The number in a cell, an infinity too; NaN where it says there is none; None if neither."""
+    try:
+        number = float(cell)
+    except ValueError:
+        bare = cell.strip().lower()
+        return nan if not bare or bare in GAPS_AMONG_NUMBERS else None
+    # Python also reads 1_000.
+    return None if "_" in cell else number
+
+
+def code_in(cell: str, codes: Mapping[str, int]) -> float | None:
+    """The code of the category in a cell; NaN where it says there is none; None if neither.
+
+    A name of a category is one, also where it says `NA`.
+    """
+    bare = cell.strip()
+    if not bare:
+        return nan
+    return codes.get(cell, codes.get(bare, nan if bare in GAPS_AMONG_NAMES else None))
 
 
 def is_number(text: str) -> bool:

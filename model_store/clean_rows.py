@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_store.cell_texts import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
+from model_store.cell_texts import code_in, number_in
 from model_store.errors import InputError, StorageError, SupportError
 from model_store.schema import Feature, ModelSchema
 from model_store.vae.model import VAE
@@ -189,28 +189,8 @@ def _value(cell: str, column: _Column, line: int) -> float:
     Raises:
         InputError: no number, or no category of the model.
     """
-    cell = cell.strip()
-    if not cell:
-        return np.nan
-    number = _code(cell, column.codes) if column.codes is not None else _number(cell)
-    if number is None:
+    number = number_in(cell) if column.codes is None else code_in(cell, column.codes)
+    if number is None or np.isinf(number):
         needed = "a number" if column.codes is None else "the name of one of its categories"
-        raise InputError(f"Line {line}, {column.name!r} is {cell[:40]!r}; needed {needed}.")
+        raise InputError(f"Line {line}, {column.name!r} is {cell.strip()[:40]!r}; needed {needed}.")
     return number
-
-
-def _code(cell: str, codes: Mapping[str, int]) -> float | None:
-    if cell in codes:
-        return codes[cell]
-    return np.nan if cell in GAPS_AMONG_NAMES else None
-
-
-def _number(cell: str) -> float | None:
-    if cell.lower() in GAPS_AMONG_NUMBERS:
-        return np.nan
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    # Python also reads inf and 1_000.
-    return number if np.isfinite(number) and "_" not in cell else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.bulk.errors import RefusedError
 from app.wire.columns import Column, shown
-from model_store.cell_texts import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
+from model_store.cell_texts import code_in, number_in
 
 _MOST_NAMES_SHOWN = 6
 
@@ -43,7 +43,7 @@ def read_column(column: Column, cells: Sequence[str], faults: dict[int, str]) ->
         return quick
     values = np.full(len(cells), nan)
     for row, cell in enumerate(cells):
-        value = _read(column, cell)
+        value = number_in(cell) if column.codes is None else code_in(cell, column.codes)
         if value is None:
             faults.setdefault(row, fault_of(column, cell))
         else:
@@ -71,19 +71,3 @@ def _codes(codes: Mapping[str, int], cells: Sequence[str]) -> np.ndarray | None:
     """The codes, if there are only names of categories."""
     found = list(map(codes.get, cells))
     return None if None in found else np.array(found, dtype=float)
-
-
-def _read(column: Column, cell: str) -> float | None:
-    """The number or code of one cell, NaN for a gap; None where it is neither."""
-    bare = cell.strip()
-    if not bare:
-        return nan
-    if column.codes is not None:
-        gap = nan if bare in GAPS_AMONG_NAMES else None
-        return column.codes.get(cell, column.codes.get(bare, gap))
-    if bare.lower() in GAPS_AMONG_NUMBERS:
-        return nan
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None

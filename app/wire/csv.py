@@ -1,6 +1,7 @@
 """Tables as text (RFC 4180): a header of names, then a line a row; an empty cell is missing.
 
 Cells are separated by commas; by semicolons or tabs where commas leave no feature in the header.
+They are read as `vae-train` reads them: spaces around them and words such as `NA` do not count.
 """
 
 import csv
@@ -10,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from math import isnan
+from math import isinf, isnan
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from app.errors import MalformedBodyError, RefusedBodyError, TooManySamplesError
 from app.wire.columns import Column, Table, cell_refusal, refusal, shown
-from model_store.cell_texts import is_number
+from model_store.cell_texts import code_in, is_number, number_in
 
 MEDIA_TYPE = "text/csv"
 
@@ -34,9 +35,9 @@ _SEPARATORS = ",;\t"
 
 
 def decode(content: bytes, name: str, table: Table) -> Tensor:
-    """The rows (rows, features) in float64: codes for categories, NaN for empty cells.
+    """The rows (rows, features) in float64: codes for categories, NaN for gaps.
 
-    Lines without any cell are no rows.
+    Blank lines are no rows.
 
     Args:
         content: The body.
@@ -63,6 +64,13 @@ def decode(content: bytes, name: str, table: Table) -> Tensor:
     if not len(rows):
         raise refusal("body", "has no rows; needed at least one below the header")
     return torch.from_numpy(rows)
+
+
+class Dialect(csv.excel):
+    """How lines become cells: a cell in quotation marks may have spaces before them."""
+
+    strict = True
+    skipinitialspace = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +127,7 @@ def separator_of(content: bytes, names: Collection[str]) -> str:
     for separator in _SEPARATORS:
         # What is no table with this separator may be one with another.
         with suppress(MalformedBodyError):
-            if any(name in names for name in next(_lines(content, separator), [])):
+            if any(name.strip() in names for name in next(_lines(content, separator), [])):
                 return separator
     return _SEPARATORS[0]
 
@@ -128,6 +136,11 @@ def text_of(content: bytes) -> io.TextIOWrapper:
     """A table's characters, line by line and with the ends of lines, without a byte order mark."""
     # A piece at a time takes a quarter of the memory.
     return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+
+
+def is_row(cells: Sequence[str]) -> bool:
+    """Whether a line is not blank."""
+    return len(cells) > 1 or (len(cells) == 1 and bool(cells[0].strip()))
 
 
 def _refuse_unless_text(content: bytes) -> None:
@@ -141,9 +154,9 @@ def _lines(content: bytes, separator: str) -> Iterator[list[str]]:
     text: Iterable[str] = text_of(content)
     if content.count(separator.encode()) > _MAX_COMMAS:
         text = (line for line in text if _has_few_cells(line, separator))
-    reader = csv.reader(text, delimiter=separator, strict=True)
+    reader = csv.reader(text, Dialect, delimiter=separator)
     try:
-        yield from filter(None, reader)
+        yield from filter(is_row, reader)
     except csv.Error:
         raise MalformedBodyError(f"The body is no CSV from line {reader.line_num} on.") from None
 
@@ -163,6 +176,7 @@ def _columns(header: list[str], table: Table) -> list[Column | None]:
     """The columns in the order of the header, None for those that are passed over."""
     if not header:
         raise refusal("body", "is empty; needed a header of the features' names")
+    header = [name if name in table.columns else name.strip() for name in header]
     found = [name for name in header if name in table.columns]
     if not found and any(map(is_number, header)):
         needed = f"needed the names of the features in it, {table.names}"
@@ -201,15 +215,11 @@ def _read_numbers(
 
 def _number(place: str, row: int, column: Column, cell: str) -> float:
     if column.codes is not None:
-        code = column.codes.get(cell)
+        code = code_in(cell, column.codes)
         if code is None:
             raise cell_refusal(place.format(row), column, shown(cell))
         return code
-    try:
-        number = float(cell)
-    except ValueError:
-        number = np.nan
-    # Python also reads nan, inf and 1_000.
-    if not np.isfinite(number) or "_" in cell:
-        raise cell_refusal(place.format(row), column, "no finite number")
+    number = number_in(cell)
+    if number is None or isinf(number):
+        raise cell_refusal(place.format(row), column, shown(cell))
     return number

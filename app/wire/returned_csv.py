@@ -5,7 +5,7 @@ import io
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from app.wire.csv import Cells, separator_of, text_of
+from app.wire.csv import Cells, Dialect, is_row, separator_of, text_of
 
 _BLOCK_ROWS = 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -67,10 +67,10 @@ def _records(content: bytes, separator: str) -> Iterator[tuple[list[str], str, s
             taken.append(line)
             yield line
 
-    for cells in csv.reader(noted(), delimiter=separator, strict=True):
+    for cells in csv.reader(noted(), Dialect, delimiter=separator):
         written = "".join(taken)
         taken.clear()
-        if cells:
+        if is_row(cells):
             line = written.rstrip("\r\n")
             yield cells, line, written[len(line) :] or "\r\n"
 

@@ -125,7 +125,7 @@ NAMES = "'age', 'member', 'colour', 'visits', 'gap', 'job'"
         ("", "body", "is empty"),
         (f"{HEADER}\n", "body", "has no rows"),
         (TABLE.replace(",,0,0", ",0,0"), "records[1]", "has 7 cells; needed 8"),
-        (TABLE.replace("1.50", "1.5 kg"), "records[0]", "'age' is no finite number"),
+        (TABLE.replace("1.50", "1.5 kg"), "records[0]", "'age' is '1.5 kg'; needed a number"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told_by_name(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import MalformedBodyError, RefusedBodyError, TooManyRowsError, TooManySamplesError
-from app.wire.columns import Table, columns_of
+from app.wire.columns import Column, Table, columns_of
 from app.wire.csv import Cells, check_width, decode, encode
 from model_store.schema import Feature
 
@@ -67,6 +67,7 @@ def test_rows_are_read_as_they_were_written(
         "\ufeffage,job,visits\n1,,2",
         "age,job,visits\n\n1,,2\n\n\n",
         '"age","job","visits"\r\n1,"",2',
+        'age, "job", visits \n1, "", 2 \n   \n',
     ],
 )
 def test_marks_blank_lines_and_quotes_change_nothing(text: str) -> None:
@@ -94,7 +95,7 @@ def test_more_lines_than_a_block_are_all_read() -> None:
         ("age,job,visits\n1,,2,3", "records[0] has 4 cells; needed 3."),
         (
             "age,job,visits\nold,,",
-            "records[0]: feature 'age' is no finite number; needed a number.",
+            "records[0]: feature 'age' is 'old'; needed a number.",
         ),
         (
             "age,job,visits\n1,,\n,Z,",
@@ -110,10 +111,21 @@ def test_what_is_no_such_table_is_told_by_row_and_name(text: str, message: str) 
     assert refusal.value.refusals[0].message == message
 
 
-@pytest.mark.parametrize("cell", ["nan", "inf", "-Infinity", "1_000", "1e999", "0x10", "1 2", " "])
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1_000", "1e999", "0x10", "1 2", "1;5"])
 def test_what_is_no_finite_number_is_refused(cell: str) -> None:
-    with pytest.raises(RefusedBodyError, match="no finite number"):
+    with pytest.raises(RefusedBodyError, match=f"'age' is '{cell}'; needed a number"):
         read(f"age,job,visits\n{cell},,1")
+
+
+@pytest.mark.parametrize("cell", ["NA", "nan", "?", "null", " ", "#N/A", " NaN "])
+def test_words_that_training_takes_for_gaps_are_gaps(cell: str) -> None:
+    np.testing.assert_array_equal(read(f"age,job,visits\n1,{cell},{cell}"), [[1, np.nan, np.nan]])
+
+
+def test_a_category_may_be_called_as_a_gap_is() -> None:
+    table = Table({"job": Column("job", 0, ("?", "NA"))}, (1,), at_most_3000)
+
+    assert decode(b"job\nNA\n?", "records", table).tolist() == [[1], [0]]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ ADDED = {"score": Cells(np.array([0.5, 2.0])), "top": Cells(np.arange(2), ["a,b"
         ("age\tjob\n1\tx\n2\ty\n", 'age\tjob\tscore\ttop\n1\tx\t0.5\ta,b\n2\ty\t2.0\t"c"""\n'),
         ("age,job\r1,x\r2,y\r", 'age,job,score,top\r1,x,0.5,"a,b"\r2,y,2.0,"c"""\r'),
         ("\n\nage,job\n1,x\n\n2,y\n\n", 'age,job,score,top\n1,x,0.5,"a,b"\n2,y,2.0,"c"""\n'),
+        ('age, "job"\n 1, x\n   \n2,y\n', 'age, "job",score,top\n 1, x,0.5,"a,b"\n2,y,2.0,"c"""\n'),
         ("\ufeffage,job\n1,x\n2,y\n", '\ufeffage,job,score,top\n1,x,0.5,"a,b"\n2,y,2.0,"c"""\n'),
         (
             'age,job\n1,"x\r\ny"\n2,y\n',
