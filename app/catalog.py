@@ -7,7 +7,7 @@ be served is remembered with the reason and never stands in the way of another.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -37,17 +37,22 @@ class Catalog:
     Args:
         store: Where they are.
         warm: Asks a model something, so that nobody's first question is slow.
+        stored: What it held when the service started; looked up if not given.
 
     Attributes:
         ready: Whether all that bare names and aliases stand for has been loaded or found broken.
     """
 
     def __init__(
-        self, store: FolderStore, warm: Callable[[LoadedModel], Awaitable[object]]
+        self,
+        store: FolderStore,
+        warm: Callable[[LoadedModel], Awaitable[object]],
+        stored: Sequence[StoredModel] | None = None,
     ) -> None:
         self.ready = asyncio.Event()
         self._store = store
         self._loader = Loader(store, warm)
+        self._listed = stored
         self._stored: dict[str, StoredModel] = {}
         self._misplaced: tuple[BrokenFile, ...] = ()
         self._opening: asyncio.Task[None] | None = None
@@ -59,7 +64,9 @@ class Catalog:
         Raises:
             StorageError: the store cannot be read.
         """
-        models = await asyncio.to_thread(self._store.list_models)
+        models = self._listed
+        if models is None:
+            models = await asyncio.to_thread(self._store.list_models)
         self._stored = {model.name: model for model in models}
         if not models:
             log.warning("The store holds no model; vae-train publishes one.")

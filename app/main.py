@@ -1,7 +1,7 @@
 """create_app(settings): the one place where things are put together."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -44,7 +44,7 @@ from app.routes.shortcut import Shortcut
 from app.settings import Settings
 from app.workers import Worker
 from model_store.errors import VaeError
-from model_store.store import FolderStore
+from model_store.store import FolderStore, StoredModel
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
 from model_store.vae.frozen import BLOCKS
 
@@ -78,12 +78,17 @@ def app_from_environment() -> FastAPI:
     return create_app(Settings())
 
 
-def create_app(settings: Settings, worker: Worker | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    worker: Worker | None = None,
+    stored: Sequence[StoredModel] | None = None,
+) -> FastAPI:
     """A service of the models in a store; nothing of it is global.
 
     Args:
         settings: All of them.
         worker: Which of the processes behind one port this is; the only one if not given.
+        stored: What the store held when the service started; looked up if not given.
     """
     worker = worker or Worker.alone()
     counts = Metrics(worker)
@@ -91,7 +96,7 @@ def create_app(settings: Settings, worker: Worker | None = None) -> FastAPI:
         title="VAE service",
         version=version("vae-service"),
         description=DESCRIPTION,
-        lifespan=partial(_running, settings, worker, counts),
+        lifespan=partial(_running, settings, worker, counts, stored),
         # The pages are our own: see routes/documentation.py.
         openapi_url=None,
         docs_url=None,
@@ -129,7 +134,11 @@ class _App(FastAPI):
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, worker: Worker, counts: Metrics, app: FastAPI
+    settings: Settings,
+    worker: Worker,
+    counts: Metrics,
+    stored: Sequence[StoredModel] | None,
+    app: FastAPI,
 ) -> AsyncIterator[None]:
     """Everything an app needs from its start to its end."""
     # What is imported stays for good. Looking through all of torch for garbage stops the world for
@@ -138,7 +147,8 @@ async def _running(
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
     inference = Inference(settings, counts)
-    catalog = Catalog(FolderStore(settings.store), partial(_prepare, settings, inference, counts))
+    prepare = partial(_prepare, settings, inference, counts)
+    catalog = Catalog(FolderStore(settings.store), prepare, stored)
     questions = [route for router in QUESTIONS for route in router.routes]
     patience = Patience(settings.max_seconds)
     file = DriftFile(settings.drift_path, worker.number) if settings.drift_path else None

@@ -6,7 +6,7 @@ import gc
 import logging.config
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import uvicorn
@@ -19,7 +19,7 @@ from app.protocol import GatheringProtocol
 from app.settings import Settings
 from app.workers import Worker, WorkerEndedError, supervise
 from model_store.errors import StorageError
-from model_store.store import FolderStore
+from model_store.store import FolderStore, StoredModel
 
 # What a worker has, beyond the time for its requests, to leave by itself.
 _END_SECONDS = 5
@@ -42,18 +42,19 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """
     _configure_logging(settings)
     try:
-        FolderStore(settings.store).list_models()
+        # Once for all workers: one that takes another's place shall answer as the others do.
+        stored = FolderStore(settings.store).list_models()
     except StorageError as error:
         raise StartError(str(error)) from None
     listener = _listen(settings)
     if settings.workers == 1:
-        _serve(settings, listener, announce, Worker.alone())
+        _serve(settings, listener, announce, stored, Worker.alone())
         return
     # What is imported is never garbage; looked through, each worker would get its own copy of it.
     gc.freeze()
     # Bound but not listening, this socket only keeps the port for those of the workers.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    work = partial(_work, settings, listener, announce)
+    work = partial(_work, settings, listener, announce, stored)
     try:
         supervise(settings.workers, work, patience_seconds=settings.drain_seconds + _END_SECONDS)
     except WorkerEndedError as error:
@@ -61,7 +62,11 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
 
 
 def _work(
-    settings: Settings, holder: socket.socket, announce: Callable[[str], None], worker: Worker
+    settings: Settings,
+    holder: socket.socket,
+    announce: Callable[[str], None],
+    stored: Sequence[StoredModel],
+    worker: Worker,
 ) -> None:
     """Serves as one of several, on a socket of its own: the kernel shares out the connections.
 
@@ -73,15 +78,19 @@ def _work(
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         own.bind(holder.getsockname())
         holder.close()
-        if not _serve(settings, own, announce, worker):
+        if not _serve(settings, own, announce, stored, worker):
             raise SystemExit(1)
 
 
 def _serve(
-    settings: Settings, listener: socket.socket, announce: Callable[[str], None], worker: Worker
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[str], None],
+    stored: Sequence[StoredModel],
+    worker: Worker,
 ) -> bool:
     """Serves until told to end; returns whether it ever began."""
-    app = create_app(settings, worker)
+    app = create_app(settings, worker, stored)
     config = uvicorn.Config(
         app,
         http=GatheringProtocol,

@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from app.workers import Worker
+from model_store.store import FolderStore
 from tests.builders import small_store
 from tests.commands import (
     BIN,
@@ -76,6 +77,27 @@ def test_a_worker_that_is_killed_is_replaced_and_nobody_is_refused(tmp_path: Pat
     assert second in now
     assert re.search(rf"Worker \d \(process {first}\) ended with SIGKILL; another takes", errors)
     assert running.returncode == 0
+
+
+def test_a_worker_in_anothers_place_serves_the_same_versions(tmp_path: Path) -> None:
+    with two_workers(tmp_path) as (running, address):
+        small_store(tmp_path, "m")
+        FolderStore(tmp_path).set_alias("m", "stable", 2)
+        os.kill(workers_of(running)[0], signal.SIGKILL)
+        wait_for(lambda: "restarts_total 1.0" in metrics(address))
+        wait_for(lambda: sum(loaded(address)) == 2)
+        cards = [httpx.get(f"{address}/v1/models/m").json() for _ in range(40)]
+
+    assert {card["version"] for card in cards} == {1}
+
+
+def metrics(address: str) -> str:
+    return httpx.get(f"{address}/metrics").text
+
+
+def loaded(address: str) -> list[float]:
+    """How many workers hold each version."""
+    return [float(count) for count in re.findall(r"vae_model_loaded{.*} (.*)", metrics(address))]
 
 
 def test_sigterm_lets_the_requests_of_all_finish_and_exits_0(tmp_path: Path) -> None:
