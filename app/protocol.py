@@ -35,8 +35,8 @@ class GatheringTransport:
     def write(self, data: bytes) -> None:
         """Sends bytes, after those before them."""
         if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held + data)
+            self._held += data
+            self._send()
         elif data:
             self._held = data
             self._call_soon(self._send)
@@ -47,6 +47,7 @@ class GatheringTransport:
         self._transport.close()
 
     def _send(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
+        held, self._held = self._held, b""
+        # The client may have left while it was held.
+        if held and not self._transport.is_closing():
             self._transport.write(held)

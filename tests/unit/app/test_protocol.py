@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from unittest.mock import Mock
+from unittest.mock import call as mock_call
 
 from app.protocol import GatheringTransport
 
 
 def written(*turns: Callable[[GatheringTransport], None]) -> list[bytes]:
     """What reaches the transport beneath when each of these has a turn of the loop."""
-    beneath = Mock(spec=asyncio.Transport)
+    beneath = open_transport()
 
     async def main() -> None:
         transport = GatheringTransport(beneath)
@@ -18,7 +19,14 @@ def written(*turns: Callable[[GatheringTransport], None]) -> list[bytes]:
             await asyncio.sleep(0)
 
     asyncio.run(main())
-    return [call.args[0] if call.args else b"closed" for call in beneath.method_calls]
+    calls = [call for call in beneath.method_calls if call != mock_call.is_closing()]
+    return [call.args[0] if call.args else b"closed" for call in calls]
+
+
+def open_transport() -> Mock:
+    transport = Mock(spec=asyncio.Transport)
+    transport.is_closing.return_value = False
+    return transport
 
 
 def test_one_turn_is_one_write() -> None:
@@ -31,7 +39,7 @@ def test_one_turn_is_one_write() -> None:
 
 def test_much_is_written_at_once() -> None:
     sent: list[bytes] = []
-    beneath = Mock(spec=asyncio.Transport)
+    beneath = open_transport()
     beneath.write.side_effect = sent.append
 
     async def main() -> None:
@@ -52,6 +60,19 @@ def test_nothing_is_lost_when_it_closes() -> None:
         transport.close()
 
     assert written(last_words) == [b"bye", b"closed"]
+
+
+def test_a_client_that_has_left_is_sent_nothing() -> None:
+    beneath = open_transport()
+
+    async def main() -> None:
+        GatheringTransport(beneath).write(b"held")
+        beneath.is_closing.return_value = True
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    beneath.write.assert_not_called()
 
 
 def test_everything_else_is_the_transports() -> None:
