@@ -8,6 +8,7 @@ from app.errors import TooManyRowsError, TooManySamplesError
 from app.settings import Settings
 from model_store.detection import EXPLANATION_SAMPLES
 from model_store.vae import generation
+from model_store.vae.anomaly import MAX_HIDDEN, MAX_TRIED
 from model_store.vae.estimators import impute
 from model_store.vae.model import VAE
 from model_store.vae.refinement import samples_worth
@@ -67,6 +68,8 @@ _NUMBERS_PER_ROW: Mapping[Callable[..., Any], Callable[[Size, Options], int]] = 
 
 # Options that say how many numbers of each row are asked for, or may be needed at worst.
 _STEPS, _EXPLAINED = "refine", "explain"
+# Rows with one more feature hidden that are looked at to explain one, and what is drawn for them.
+_HIDINGS = 2 * MAX_HIDDEN * MAX_TRIED
 _SAMPLES = ("num_samples", "max_samples", "num_imputations", "steps")
 
 
@@ -128,8 +131,10 @@ class Capacity:
     def _allowance(self, question: Callable[..., Any], size: Size, items: Items) -> Allowance:
         options: Options = dict(items)
         samples, of_steps = _samples_in(options), _samples_of_steps(size, options)
+        explained = int(options.get(_EXPLAINED, 0))
+        hidden = _HIDINGS if explained else 0
         # The encoder sees a row once more for each feature that is explained.
-        encodings = 1 + int(options.get(_EXPLAINED, 0))
+        encodings = 1 + explained + hidden
         most = [
             self.max_rows,
             self.max_elements // size.widest,
@@ -137,7 +142,8 @@ class Capacity:
             self.max_elements // max(1, _kept(question, size, options)),
         ]
         rows = min(most) if samples <= self.max_samples else 0
-        return Allowance(rows, size.encoder * encodings + size.decoder * (samples + of_steps))
+        decodings = samples + of_steps + hidden
+        return Allowance(rows, size.encoder * encodings + size.decoder * decodings)
 
     def _refuse(
         self, question: Callable[..., Any], size: Size, options: Options, rows: int

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from model_store.calibration import Calibration, ScoreKind
-from model_store.vae.anomaly import anomaly_statistics
+from model_store.vae.anomaly import Attribution, anomaly_statistics, attribute
 from model_store.vae.estimators.conditionals import NO_FEATURE, Conditionals, conditionals
 from model_store.vae.model import VAE
 
@@ -19,13 +19,16 @@ EXPLANATION_SAMPLES = 64
 class Explanation:
     """The features of each row that make it unusual most, the first most of all.
 
+    The elbo score is what is typical + the sum of `contributions` + `rest` + `kl_divergence`.
+
     Args:
         features: Flat indices, `NO_FEATURE` where a row has fewer observed features, (rows, k).
         contributions: What each adds to the elbo score beyond what it does in typical rows, in
-            nats; 0 where there is no feature, (rows, k).
+            nats; 0 where there is no feature, (rows, k). See `Attribution`.
         values: Their values in data units, NaN where there is no feature, (rows, k).
         conditionals: What they were expected to be, given all other features of the row.
         rest: What the row's other features contribute, (rows,).
+        kl_divergence: KL(q(z | x_o) || p(z)), o being what is not hidden, (rows,).
     """
 
     features: Tensor
@@ -33,6 +36,7 @@ class Explanation:
     values: Tensor
     conditionals: Conditionals
     rest: Tensor
+    kl_divergence: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +91,12 @@ def detect(
     contributions = statistics.contributions.flatten(1).double().cpu()
     usual = torch.where(observed, calibration.typical.double().flatten().cpu(), 0.0)
     excess = contributions - usual
-    explanation = _explanation(vae, flat, excess, explain, seed=seed) if explain else None
+    explanation = None
+    if explain:
+        made = attribute(
+            vae, x, statistics, calibration.typical, num_samples=num_samples, seed=seed
+        )
+        explanation = _explanation(vae, flat, made, usual, explain, seed=seed)
     return Detection(
         scores=dict(calibration.scores(statistics)),
         typical=usual.sum(dim=1),
@@ -97,7 +106,10 @@ def detect(
     )
 
 
-def _explanation(vae: VAE, flat: Tensor, excess: Tensor, count: int, *, seed: int) -> Explanation:
+def _explanation(
+    vae: VAE, flat: Tensor, made: Attribution, usual: Tensor, count: int, *, seed: int
+) -> Explanation:
+    excess = made.contributions.cpu() - usual
     ranked = excess.masked_fill(flat.isnan(), -torch.inf)
     # Stable, so that equal contributions are named in the order of the features.
     order = ranked.sort(dim=1, descending=True, stable=True).indices
@@ -112,4 +124,5 @@ def _explanation(vae: VAE, flat: Tensor, excess: Tensor, count: int, *, seed: in
             vae, vae.to_event(flat), features, num_samples=EXPLANATION_SAMPLES, seed=seed
         ),
         rest=excess.gather(1, others).sum(dim=1),
+        kl_divergence=made.kl_divergence.cpu(),
     )

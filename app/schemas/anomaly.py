@@ -150,7 +150,11 @@ class AnomalyReply(PictureReply, ColumnsReply):
     other_features: PerRow | None = Field(
         default=None, description="What features that are not named add beyond that."
     )
-    kl_divergence: PerRow | None = Field(default=None, description="KL(q(z | x) || p(z)).")
+    kl_divergence: PerRow | None = Field(
+        default=None,
+        description="KL(q(z | x) || p(z)), odd features hidden that spoil what is expected of the "
+        "others.",
+    )
     units: Literal["nats", "squared distance"] = Field(
         description="Of `score`; all else is in nats. Both are in the model's own units of the "
         "features: only differences between rows mean something."
@@ -241,5 +245,5 @@ def _why(detection: Detection, model: LoadedModel) -> dict[str, Any]:
         "elbo_score": detection.scores["elbo"],
         "typical": detection.typical,
         "other_features": explanation.rest,
-        "kl_divergence": detection.kl_divergence,
+        "kl_divergence": explanation.kl_divergence,
     }

@@ -86,7 +86,7 @@ def _of_block(
     vae: VAE, rows: Rows, reference: Reference, num_samples: int, seed: int
 ) -> AnomalyStatistics:
     posterior = vae.posterior(rows)
-    log_weights, kl, averages = _weigh(vae, rows, posterior, range(num_samples), seed)
+    log_weights, kl, averages = weigh(vae, rows, posterior, range(num_samples), seed)
     elbo = bounds.elbo(log_weights)
     reconstruction = elbo + kl
     # Log p of nothing is 0.
@@ -104,7 +104,7 @@ def _of_block(
     )
 
 
-def _weigh(
+def weigh(
     vae: VAE, rows: Rows, posterior: Posterior, samples: range, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log weights (k, rows), the KL of each row, and E_q log p(y_j | z) by plain averages."""

@@ -11,6 +11,7 @@ from app.errors import TooLargeError
 from app.settings import Settings
 from model_store.detection import detect
 from model_store.vae import generation
+from model_store.vae.anomaly import MAX_HIDDEN, MAX_TRIED
 from model_store.vae.estimators import estimate_elbo, impute
 
 SIZE = Size(features=10, latents=3, widest=20, encoder=200, decoder=100)
@@ -55,10 +56,11 @@ def test_work_grows_with_samples() -> None:
     assert allowance.work == 200 + 16 * 100
 
 
-def test_an_explained_feature_is_one_more_row_to_impute() -> None:
+def test_an_explained_feature_is_one_more_row_to_impute_and_some_are_hidden_before() -> None:
     capacity = Capacity(Settings(max_row_samples=1_000))
 
     allowance = capacity.allowance(detect, SIZE, (("num_samples", 16), ("explain", 2)))
 
     assert allowance.rows == 1_000 // (16 + 2 * 64)
-    assert allowance.work == 3 * 200 + (16 + 2 * 64) * 100
+    hidings = 2 * MAX_HIDDEN * MAX_TRIED
+    assert allowance.work == (3 + hidings) * 200 + (16 + 2 * 64 + hidings) * 100
