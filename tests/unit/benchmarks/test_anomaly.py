@@ -7,12 +7,13 @@ import torch
 
 from benchmarks.anomaly.alarms import false_discoveries, flagged
 from benchmarks.anomaly.contest import Measured
-from benchmarks.anomaly.explanations import plant
+from benchmarks.anomaly.explanations import informed_guess, plant
 from benchmarks.anomaly.images import read_tasks
 from benchmarks.anomaly.references import REFERENCES, Detector, finite
 from benchmarks.anomaly.runs import CalibratedModel
 from benchmarks.anomaly.tables import MAX_FIT_ROWS, LabelledTable, halve
 from tests.calibrations import small_calibration
+from tests.linear_gaussian import random_linear_gaussian
 from tests.models import random_rows, small_vae
 
 
@@ -109,6 +110,17 @@ def test_one_feature_of_each_row_is_shifted_by_four_deviations() -> None:
     assert (moved != 0).sum(dim=1).tolist() == [1] * 50
     assert set(moved[:, 0].tolist()) == {-4.0, 0.0, 4.0}
     assert set(moved[:, 2].tolist()) == {-8.0, 0.0, 8.0}
+
+
+def test_who_knows_the_size_of_a_shift_guesses_the_feature() -> None:
+    model = random_linear_gaussian(12, 3, 0, orthogonal=True)
+    deviations = model.covariance.diagonal().sqrt()
+    deviations[5] = 0.0
+    x, shifted = plant(model.sample(200), deviations, seed=0)
+
+    guessed = informed_guess(model.vae(posterior="full"), x, deviations)
+
+    assert float((guessed == shifted).double().mean()) > 0.9
 
 
 def test_scores_that_overflow_can_be_ranked() -> None:

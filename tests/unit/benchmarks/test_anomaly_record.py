@@ -102,9 +102,9 @@ def test_rates_that_the_calibration_cannot_tell_are_said_to_be() -> None:
 
 
 def test_sets_in_which_nothing_can_be_flagged_have_no_shares() -> None:
-    table = explanations_table({"wbc": [Named(None, None)], "vowel": [Named(0.5, 1.0)]})
+    table = explanations_table({"wbc": [Named(None, None)], "vowel": [Named(0.5, 1.0, 0.9)]})
 
     assert table.splitlines()[-2:] == [
-        "| wbc | too few rows | too few rows |",
-        "| vowel | 0.500 | 1.000 |",
+        "| wbc | too few rows | too few rows | too few rows |",
+        "| vowel | 0.500 | 1.000 | 0.900 |",
     ]
