@@ -11,10 +11,11 @@ import torch
 
 from app.bulk.blocks import Block, Position, Source, rows_of_a_block
 from app.bulk.cells import check_names, read_column
-from app.bulk.csv_lines import Record, header_of, opened, records
-from app.bulk.errors import RefusedError
+from app.bulk.csv_header import header_of
+from app.bulk.errors import RefusedError, told
 from app.wire.columns import Column
 from model_store.cell_texts import is_number
+from model_store.csv_records import Record, opened
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +55,8 @@ class CsvSource(Source):
     """
 
     def __init__(self, path: Path, columns: Mapping[str, Column]) -> None:
-        header, self.layout = header_of(path, columns)
-        self.names = tuple(cell.strip() for cell in header.cells)
+        with told(path.name, "read"):
+            self.names, self.layout, self._first = header_of(path, columns)
         if all(map(is_number, self.names)):
             raise RefusedError(
                 f"{path.name}: the first line holds numbers only; it must name the columns."
@@ -64,30 +65,30 @@ class CsvSource(Source):
         self._path = path
         self._columns = [columns.get(name) for name in self.names]
         self._features = len(columns)
-        self._first = header.end
 
     def blocks(self, start: Position | None) -> Iterator[Block]:
         """The rows below the header, or from there on."""
-        begin = start or self._first
+        end = start or self._first
         size = self._path.stat().st_size
-        with opened(self._path, begin.at) as (text, raw):
-            rows = records(self._path.name, text, self.layout.separator, begin)
+        with told(self._path.name, "read"), opened(self._path, end.at) as text:
+            rows = text.records(self.layout.separator, line=end.line + 1)
             while block := list(islice(rows, rows_of_a_block(self._features))):
-                yield self._block(block, raw.tell() / size)
+                end = Position(end.at + sum(row.size for row in block), block[-1].next_line - 1)
+                yield self._block(block, end, text.raw.tell() / size)
 
-    def _block(self, rows: Sequence[Record], share: float) -> Block:
+    def _block(self, rows: Sequence[Record], end: Position, share: float) -> Block:
         """The rows as numbers.
 
         Raises:
             RefusedError: a row has too few or too many cells.
         """
         width = len(self.names)
-        for row in rows:
-            if len(row.cells) != width:
-                raise RefusedError(
-                    f"{self._path.name}, line {row.line} has {len(row.cells)} cells; "
-                    f"{width} are needed, as in the first line."
-                )
+        wrong = next((row for row in rows if len(row.cells) != width), None)
+        if wrong is not None:
+            raise RefusedError(
+                f"{self._path.name}, line {wrong.line} has {len(wrong.cells)} cells; "
+                f"{width} are needed, as in the first line."
+            )
         inputs = np.empty((len(rows), self._features))
         numbers: dict[str, np.ndarray] = {}
         faults: dict[int, str] = {}
@@ -97,5 +98,4 @@ class CsvSource(Source):
                 inputs[:, column.index] = values = read_column(column, cells, faults)
                 if column.codes is None:
                     numbers[column.name] = values
-        end = rows[-1].end
         return CsvBlock(torch.from_numpy(inputs), faults, end, share, rows, numbers, self.names)

@@ -8,6 +8,8 @@ BulkError
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from model_store.csv_records import CsvError
+
 PARQUET_NEEDED = "Parquet files need polars; pip install 'vae-service[parquet]' is needed."
 
 
@@ -25,18 +27,20 @@ class UnavailableError(BulkError):
 
 @contextmanager
 def told(name: str, deed: str) -> Iterator[None]:
-    """Turns what the operating system says of a file into one sentence.
+    """Says whose turn it is when a file is no CSV or the operating system will not have it.
 
     Args:
         name: The file's name.
         deed: What was to be done with it: "read", "written".
 
     Raises:
-        RefusedError: there is no such file.
+        RefusedError: there is no such file, or it is no CSV.
         UnavailableError: it would not.
     """
     try:
         yield
+    except CsvError as error:
+        raise RefusedError(str(error)) from None
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         reason = error.strerror or "no such file"
         raise RefusedError(f"{name} cannot be {deed}: {reason}.") from None

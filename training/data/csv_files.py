@@ -1,17 +1,8 @@
-"""CSV files as people have them: three delimiters, gzipped or not, every row at its line.
+"""CSV files as people have them: three separators, gzipped or not, every row at its line."""
 
-The csv module reads them rather than a faster parser: it knows the line of every row, also behind a
-quoted line break, and does not take a row that is too short for one that ends in empty cells.
-"""
-
-import csv
-import gzip
 import re
-import zlib
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -19,21 +10,13 @@ from pathlib import Path
 import polars as pl
 
 from model_store.cell_texts import is_number
+from model_store.csv_records import SEPARATORS, Record, opened
 from training.config import TrainingConfig
 from training.data.reading import Reading, readable
 from training.data.tables import kept_columns, table_reading
 from training.errors import DataError
 
-_DELIMITERS = (",", ";", "\t")
 _BLOCK_ROWS = 50_000  # Python's strings are large: a block at a time becomes compact columns
-
-
-@dataclass(frozen=True)
-class _Record:
-    """The cells of a row, and the line it starts on, counted from 1."""
-
-    line: int
-    cells: list[str]
 
 
 def read_csv(path: Path, config: TrainingConfig) -> Reading:
@@ -43,8 +26,8 @@ def read_csv(path: Path, config: TrainingConfig) -> Reading:
         DataError: no such file, or a row, cell or column that cannot be learnt from.
         DataUnavailableError: the file cannot be read.
     """
-    with _text(path) as stream:
-        records = _records(path.name, stream)
+    with readable(path.name), opened(path) as content:
+        records = content.records(_find_separator(content.text))
         header = next(records, None)
         if header is None:
             raise DataError(f"{path.name} is empty; a line of column names and rows are needed.")
@@ -54,60 +37,16 @@ def read_csv(path: Path, config: TrainingConfig) -> Reading:
     return table_reading(path, frame, lambda row: f"row {row + 1} (line {lines[row]})", config)
 
 
-@contextmanager
-def _text(path: Path) -> Iterator[TextIOWrapper]:
-    """The file as text, unpacked.
-
-    Raises:
-        DataError: it is no UTF-8 text, or no gzip file in spite of its name.
-        DataUnavailableError: the file cannot be read.
-    """
-    packed = path.suffix.lower() == ".gz"
-    with readable(path.name):
-        try:
-            # A byte order mark is no part of the first name; line ends are the reader's matter.
-            with (
-                gzip.open(path) if packed else path.open("rb") as raw,
-                TextIOWrapper(raw, encoding="utf-8-sig", newline="") as stream,
-            ):
-                yield stream
-        except UnicodeDecodeError as error:
-            byte = error.object[error.start]
-            raise DataError(
-                f"{path.name} is no text in UTF-8: byte 0x{byte:02x} came; a CSV file is needed."
-            ) from None
-        except (gzip.BadGzipFile, EOFError, zlib.error):
-            raise DataError(f"{path.name} is damaged or no gzip file; one is needed.") from None
-
-
-def _records(source: str, stream: TextIOWrapper) -> Iterator[_Record]:
-    """The rows that are not blank.
-
-    Raises:
-        DataError: a quotation mark that is not closed, or closed too early.
-    """
-    reader = csv.reader(
-        stream, delimiter=_find_delimiter(stream), strict=True, skipinitialspace=True
-    )
-    line = 1
-    try:
-        for cells in reader:
-            if cells and (len(cells) > 1 or cells[0].strip()):
-                yield _Record(line, cells)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{source}, line {line}: {error}; a well-formed row is needed.") from None
-
-
-def _find_delimiter(stream: TextIOWrapper) -> str:
+def _find_separator(stream: TextIOWrapper) -> str:
     """The one that the first line holds most of, outside quotation marks."""
+    begin = stream.tell()
     first = next((text for text in iter(stream.readline, "") if text.strip()), "")
-    stream.seek(0)
+    stream.seek(begin)
     unquoted = re.sub(r'"[^"]*"', "", first)
-    return max(_DELIMITERS, key=unquoted.count)
+    return max(SEPARATORS, key=unquoted.count)
 
 
-def _column_names(source: str, header: _Record, config: TrainingConfig) -> list[str]:
+def _column_names(source: str, header: Record, config: TrainingConfig) -> list[str]:
     """The names in the first line; a nameless column is called by its number until it is ignored.
 
     Raises:
@@ -130,7 +69,7 @@ def _column_names(source: str, header: _Record, config: TrainingConfig) -> list[
 
 
 def _read_rows(
-    source: str, records: Iterator[_Record], names: Sequence[str], kept: Sequence[str]
+    source: str, records: Iterator[Record], names: Sequence[str], kept: Sequence[str]
 ) -> tuple[pl.DataFrame, "array[int]"]:
     """The kept columns as stripped text, and the line of every row.
 

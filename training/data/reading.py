@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model_store.csv_records import CsvError
 from training.config import TrainingConfig
 from training.errors import DataError, DataUnavailableError
 
@@ -191,13 +192,16 @@ def check_finite(reading: Reading) -> None:
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turns what the operating system says of a file into one sentence.
+    """Says whose turn it is when a file is no CSV or the operating system will not have it.
 
     Raises:
+        DataError: it is no CSV.
         DataUnavailableError: it would not hand the file over.
     """
     try:
         yield
+    except CsvError as error:
+        raise DataError(str(error)) from None
     except OSError as error:
         reason = error.strerror or "input/output error"
         raise DataUnavailableError(f"{name} cannot be read: {reason}.") from None
