@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import nan
+from typing import Any
 
 import numpy as np
+import simdjson
 
 from app.bulk.errors import RefusedError
 from app.wire.columns import Column, shown
-from model_store.cell_texts import code_in, number_in
+from model_store.cell_texts import GAPS_AMONG_NUMBERS, code_in, number_in
 
 _MOST_NAMES_SHOWN = 6
+_NO_NUMBERS = frozenset(("", *GAPS_AMONG_NUMBERS))
 
 
 def check_names(source: str, names: Sequence[str], columns: Mapping[str, Column]) -> None:
@@ -57,14 +60,30 @@ def fault_of(column: Column, cell: str) -> str:
 
 
 def _numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """The numbers, if there is nothing else but empty cells."""
-    # Python also reads 1_000.
-    if "_" in "".join(cells):
+    """The numbers, if there is nothing else but gaps."""
+    numbers = _json_numbers(cells)
+    if numbers is not None:
+        return numbers
+    bare = ["" if cell.strip().lower() in _NO_NUMBERS else cell for cell in cells]
+    numbers = _json_numbers([cell or "0" for cell in bare])
+    if numbers is not None:
+        numbers[[not cell for cell in bare]] = nan
+    return numbers
+
+
+def _json_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """The numbers, if JSON writes all of them like this: its parser takes a quarter of the time."""
+    text = ",".join(cells)
+    # As of one array, also of what stands in arrays within it.
+    if "[" in text:
         return None
     try:
-        return np.array([float(cell or nan) for cell in cells])
-    except ValueError:
+        array: Any = simdjson.Parser().parse(f"[{text}]".encode())
+        numbers = np.frombuffer(array.as_buffer(of_type="d")).copy()
+    except (TypeError, ValueError, RuntimeError):
         return None
+    # A comma in a cell makes two of it.
+    return numbers if len(numbers) == len(cells) else None
 
 
 def _codes(codes: Mapping[str, int], cells: Sequence[str]) -> np.ndarray | None:
