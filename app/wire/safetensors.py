@@ -14,7 +14,6 @@ import orjson
 import safetensors
 import torch
 from pydantic import BaseModel
-from safetensors.numpy import save
 from torch import Tensor
 
 from app.errors import MalformedBodyError
@@ -41,6 +40,13 @@ _DTYPES = {
     "U32": torch.uint32,
     "U64": torch.uint64,
 }
+
+# Of what numpy has; it has no bfloat16.
+_NAMES = {
+    np.dtype(str(dtype).removeprefix("torch.")): name
+    for name, dtype in _DTYPES.items()
+    if dtype != torch.bfloat16
+} | {np.dtype(np.bool_): "BOOL"}
 
 _IN_FLOAT32 = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -89,7 +95,29 @@ def encode(answer: BaseModel) -> bytes:
             tensors |= _parts(type(answer), name, value)
         elif value is not None or name in known:
             metadata[name] = value if isinstance(value, str) else _as_json(value)
-    return save(tensors, metadata)
+    return _file(tensors, metadata)
+
+
+def _file(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """The file that `safetensors` writes, but for the order of the metadata, which there is chance.
+
+    The same answer has the same bytes.
+    """
+    header: dict[str, object] = {"__metadata__": metadata} if metadata else {}
+    content, end = [], 0
+    # The widest first, so that each begins where numbers of its width may.
+    for name in sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)):
+        array = arrays[name]
+        start, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": array.shape,
+            "data_offsets": (start, end),
+        }
+        content.append(array.tobytes())
+    head = orjson.dumps(header)
+    head += b" " * (-len(head) % 8)
+    return b"".join([len(head).to_bytes(8, "little"), head, *content])
 
 
 def _parts(body: type[BaseModel], name: str, parts: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -189,3 +189,22 @@ def test_what_is_undefined_is_nan_and_elsewhere_refused() -> None:
     np.testing.assert_array_equal(written, [np.nan, 1])
     with pytest.raises(OutOfRangeError):
         encode(Answer(values=undefined))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int64, torch.bool])
+def test_the_file_is_the_librarys(dtype: torch.dtype) -> None:
+    class Two(BaseModel):
+        a: Annotated[Tensor, Axes("rows")]
+        b: Annotated[Tensor, Axes("rows")]
+        units: str = "nats"
+
+    tensors = {"a": torch.ones(3, dtype=dtype), "b": torch.ones(2, 3, dtype=torch.float64)}
+
+    assert encode(Two(**tensors)) == save(tensors, {"units": "nats"})
+
+
+def test_the_same_answer_has_the_same_bytes() -> None:
+    answer = Answer(values=torch.ones(3), count=2)
+
+    # Of five texts by chance once in 120 times.
+    assert list(metadata_of(encode(answer))) == ["model", "count", "units"]
