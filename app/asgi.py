@@ -1,6 +1,8 @@
 """Requests and responses as plain ASGI: what a question needs of them, and no more."""
 
+from asyncio import Task
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -8,6 +10,33 @@ from starlette.types import Receive, Scope, Send
 Headers = Iterable[tuple[bytes, bytes]]
 
 _STREAM = b"application/x-ndjson"
+
+BEGUN = "begun"
+"""Where `Begun` is in the state of a request, if an answer to it is being worked on already."""
+
+
+class Written(NamedTuple):
+    """An answer as it goes.
+
+    Args:
+        content: Its bytes.
+        headers: Of its own.
+    """
+
+    content: bytes
+    headers: Headers = ()
+
+
+class Begun(NamedTuple):
+    """An answer that is being worked on before the app is asked for it.
+
+    Args:
+        answer: The work.
+        at: When it began, in seconds of `time.perf_counter`.
+    """
+
+    answer: Task[Written]
+    at: float
 
 
 def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
@@ -46,14 +75,20 @@ async def read_body(receive: Receive) -> bytes:
         message = await receive()
 
 
-async def respond(send: Send, content: bytes, media_type: str, headers: Headers = ()) -> None:
-    """A 200 with this body."""
+def content_type(media_type: str) -> bytes:
+    """The header of a body of this type."""
     # Texts are in UTF-8 here, which `text/*` has to be told.
     kind = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+    return kind.encode()
+
+
+async def respond(send: Send, answer: Written, media_type: str) -> None:
+    """A 200 with this body."""
+    content = answer.content
     described = [
         (b"content-length", b"%d" % len(content)),
-        (b"content-type", kind.encode()),
-        *headers,
+        (b"content-type", content_type(media_type)),
+        *answer.headers,
     ]
     await send({"type": "http.response.start", "status": 200, "headers": described})
     await send({"type": "http.response.body", "body": content})

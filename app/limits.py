@@ -9,12 +9,17 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.asgi import headers_of, is_stream
+from app.asgi import BEGUN, Begun, headers_of, is_stream
 from app.errors import TooManyBytesError, problem_response
 from app.metrics import Metrics
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._:/+=@-]")
 _LONGEST_ID = 128
+
+
+def new_id() -> str:
+    """An id for a request that came without one."""
+    return f"{random.getrandbits(128):032x}"
 
 
 class RequestLimits:
@@ -40,9 +45,14 @@ class RequestLimits:
             return
         headers = headers_of(scope)
         request_id = _id_of(headers)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
         sending = _Sending(send, request_id)
-        self.metrics.request_begun()
+        begun: Begun | None = state.get(BEGUN)
+        if begun is not None:
+            sending.began = begun.at
+        else:
+            self.metrics.request_begun()
         try:
             if not is_stream(headers):
                 self._refuse_declared(headers)
@@ -118,7 +128,7 @@ def _id_of(headers: Mapping[bytes, bytes]) -> str:
         shown = _NOT_IN_AN_ID.sub("", sent[:_LONGEST_ID].decode("latin-1"))
         if shown:
             return shown
-    return f"{random.getrandbits(128):032x}"
+    return new_id()
 
 
 def _too_many(came: str, limit: int) -> TooManyBytesError:

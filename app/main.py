@@ -82,7 +82,7 @@ def create_app(
     settings: Settings,
     worker: Worker | None = None,
     stored: Sequence[StoredModel] | None = None,
-) -> FastAPI:
+) -> "App":
     """A service of the models in a store; nothing of it is global.
 
     Args:
@@ -92,7 +92,7 @@ def create_app(
     """
     worker = worker or Worker.alone()
     counts = Metrics(worker)
-    app = _App(
+    app = App(
         title="VAE service",
         version=version("vae-service"),
         description=DESCRIPTION,
@@ -103,6 +103,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.metrics = counts
     # The same around both ways to a route.
     app.state.surround = partial(
         RequestLimits, max_body_bytes=settings.max_body_bytes, metrics=counts
@@ -117,17 +118,17 @@ def create_app(
     return app
 
 
-class _App(FastAPI):
+class App(FastAPI):
     """FastAPI, with a shorter way to the questions."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         scope["app"] = self
-        await self._shortcut(scope, receive, send)
+        await self.shortcut(scope, receive, send)
 
     @cached_property
-    def _shortcut(self) -> Shortcut:
-        """Made of the routes as they are when the first request comes."""
+    def shortcut(self) -> Shortcut:
+        """The way to them, made of the routes as they are when the first request comes."""
         routes = [route for route in self.routes if isinstance(route, QuestionRoute)]
         return Shortcut(super().__call__, routes, self.state.surround)
 

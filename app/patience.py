@@ -2,6 +2,7 @@
 
 import asyncio
 from types import TracebackType
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
@@ -10,6 +11,13 @@ from app.errors import DeadlineError
 
 # Most answers are there by then: nobody need listen for the clients of these.
 _LOOK_SECONDS = 0.1
+
+
+class Listener(Protocol):
+    """Whoever has to know of a client that leaves, once an answer takes long."""
+
+    def listen(self) -> None:
+        """Begins to listen whether the client is there."""
 
 
 class Patience:
@@ -21,7 +29,8 @@ class Patience:
 
     def __init__(self, max_seconds: float) -> None:
         self.max_seconds = max_seconds
-        self._waiting: set[Waiting] = set()
+        self._waiting: set[Listener] = set()
+        self._waiting_long: set[Listener] = set()
         self._looking = False
 
     def while_there(self, receive: Receive) -> "Waiting":
@@ -36,21 +45,24 @@ class Patience:
         """
         return Waiting(self, receive)
 
-    def begin(self, waiting: "Waiting") -> None:
+    def begin(self, waiting: "Listener") -> None:
         """Somebody waits. One timer looks after all: one for each would take longer than most."""
         self._waiting.add(waiting)
         if not self._looking:
             self._looking = True
             asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
 
-    def end(self, waiting: "Waiting") -> None:
+    def end(self, waiting: "Listener") -> None:
         """Nobody waits for that any longer."""
         self._waiting.discard(waiting)
+        self._waiting_long.discard(waiting)
 
     def _look(self) -> None:
-        for waiting in self._waiting:
+        # Those who listen may be done with it at once.
+        for waiting in tuple(self._waiting_long):
             waiting.listen()
-        self._looking = bool(self._waiting)
+        self._waiting_long, self._waiting = self._waiting, set()
+        self._looking = bool(self._waiting_long)
         if self._looking:
             asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
 

@@ -1,53 +1,196 @@
-"""uvicorn's HTTP protocol, with the head and the body of an answer in one write.
+"""uvicorn's HTTP protocol, with a shorter way for questions whose heads have come before.
 
-A write is a system call and a packet, which take as long as a small question does.
+Everything is read and answered by uvicorn and the app, but for requests that are plainly like one
+they have answered: their heads are those bytes, and they come alone and whole. Such a request has
+neither a scope nor a cycle of messages; its body goes to the question and the answer to the
+transport. If it is refused, fails, or takes longer than most do, the work is handed over to the app
+as it stands: no error is made here, and no client or deadline is looked after.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.asgi import BEGUN, Begun, Written
+from app.gathering import GatheringTransport
+from app.heads import Head, Heads
+from app.limits import new_id
 
-class GatheringProtocol(HttpToolsProtocol):
-    """The protocol on a transport that sends two writes as one."""
+_END_OF_HEAD = b"\r\n\r\n"
+# While an answer is worked on.
+_SOON_SECONDS = 0.1
+
+
+class QuestionProtocol(HttpToolsProtocol):
+    """One connection.
+
+    Args:
+        heads: What the app has been asked before.
+        arguments: uvicorn's.
+    """
+
+    def __init__(self, heads: Heads, **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's
+        super().__init__(**arguments)
+        self._heads = heads
+        # Whether uvicorn's parser is in the middle of a request.
+        self._is_reading = False
+        self._head: Head | None = None
+        self._request = b""
+        self._began = 0.0
+        self._task: asyncio.Task[Written] | None = None
+        self._early = b""
+        self._is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
-        super().connection_made(GatheringTransport(transport))  # type: ignore[arg-type]
+        self._gathering = GatheringTransport(transport)
+        super().connection_made(self._gathering)  # type: ignore[arg-type]
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client, or the server, has left."""
+        super().connection_lost(exc)
+        if self._task is not None:
+            self._task.cancel()
 
-class GatheringTransport:
-    """A transport that holds what it is given until more comes, but no longer than a turn.
+    def on_message_begin(self) -> None:
+        """The parser has met a request."""
+        self._is_reading = True
+        super().on_message_begin()
 
-    Args:
-        transport: What sends it; everything but writing is left to it.
-    """
+    def on_message_complete(self) -> None:
+        """The parser has met its end."""
+        self._is_reading = False
+        super().on_message_complete()
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._held = b""
-        self._call_soon = asyncio.get_running_loop().call_soon
+    def data_received(self, data: bytes) -> None:
+        """The client has sent something."""
+        if self._task is not None:
+            # Answers go in the order of their requests.
+            self._early += data
+            self.flow.pause_reading()
+        elif self._is_idle:
+            end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+            head = self._heads.find(data[:end])
+            if head is not None and len(data) == end + head.body_bytes:
+                self._ask(head, data, end)
+            else:
+                super().data_received(data)
+                self._learn(data, end)
+        else:
+            super().data_received(data)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of the transport
-        return getattr(self._transport, name)
+    def shutdown(self) -> None:
+        """The server is about to end."""
+        if self._task is None:
+            super().shutdown()
+        else:
+            self._is_last = True
 
-    def write(self, data: bytes) -> None:
-        """Sends bytes, after those before them."""
-        if self._held:
-            self._held += data
-            self._send()
-        elif data:
-            self._held = data
-            self._call_soon(self._send)
+    def timeout_keep_alive_handler(self) -> None:
+        """Some time ago there was an answer; closes, unless there has been another question."""
+        left = self._began + self.timeout_keep_alive - time.perf_counter()
+        if self._task is not None or left > 0:
+            seconds = max(left, _SOON_SECONDS)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                seconds, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
 
-    def close(self) -> None:
-        """Closes, once everything has been sent."""
-        self._send()
-        self._transport.close()
+    def listen(self) -> None:
+        """The answer takes longer than most: from here on the app looks after its client."""
+        self._hand_over()
 
-    def _send(self) -> None:
-        held, self._held = self._held, b""
-        # The client may have left while it was held.
-        if held and not self._transport.is_closing():
-            self._transport.write(held)
+    @property
+    def _is_idle(self) -> bool:
+        """Whether uvicorn has nothing to do, read or send here."""
+        if self._is_reading or self.flow.write_paused or self.transport.is_closing():
+            return False
+        return self.cycle is None or self.cycle.response_complete
+
+    def _learn(self, data: bytes, end: int) -> None:
+        """Remembers the head, if uvicorn has read exactly this one request out of the data."""
+        cycle = self.cycle
+        if self._is_reading or cycle is None or cycle.more_body or not cycle.keep_alive:
+            return
+        # Nothing of the body has been handed out yet.
+        if self.pipeline or cycle.body != data[end:] or cycle.scope["http_version"] != "1.1":
+            return
+        self._heads.learn(data[:end], dict(cycle.scope), len(data) - end)
+
+    def _ask(self, head: Head, data: bytes, end: int) -> None:
+        """Has a question answered."""
+        self._began = time.perf_counter()
+        self._head, self._request = head, data
+        head.metrics.request_begun()
+        head.patience.begin(self)
+        self._task = self.loop.create_task(head.answer(data[end:]))
+        self._task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[Written]) -> None:
+        head = self._head
+        if head is None:
+            # Handed over.
+            return
+        error = None if task.cancelled() else task.exception()
+        if self.transport.is_closing():
+            head.metrics.request_ended(head.route.path, None, time.perf_counter() - self._began)
+            self._rest()
+        elif error is not None or task.cancelled():
+            self._hand_over()
+        else:
+            self._send(head, task.result())
+
+    def _send(self, head: Head, answer: Written) -> None:
+        seconds = time.perf_counter() - self._began
+        lines = [b"HTTP/1.1 200 OK"]
+        lines += [b"%b: %b" % header for header in self.server_state.default_headers]
+        lines.append(b"content-length: %d" % len(answer.content))
+        lines.append(b"content-type: %b" % head.content_type)
+        lines += [b"%b: %b" % header for header in answer.headers]
+        lines.append(b"x-request-id: %b" % new_id().encode())
+        lines.append(b"server-timing: total;dur=%.2f" % (seconds * 1000))
+        if self._is_last:
+            lines.append(b"connection: close")
+        self._gathering.write_now(b"%b\r\n\r\n%b" % (b"\r\n".join(lines), answer.content))
+        head.metrics.request_ended(head.route.path, 200, seconds)
+        self.server_state.total_requests += 1
+        self._rest()
+
+    def _rest(self) -> None:
+        """Is ready for the next request."""
+        if self._head is not None:
+            self._head.patience.end(self)
+        self._head, self._task, self._request = None, None, b""
+        if self._is_last:
+            self.transport.close()
+        if self.transport.is_closing():
+            return
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        if self._early:
+            early, self._early = self._early, b""
+            self.flow.resume_reading()
+            self.data_received(early)
+
+    def _hand_over(self) -> None:
+        """Gives the request to uvicorn and the app, with the work on its answer as it stands."""
+        head, task, request, early = self._head, self._task, self._request, self._early
+        if head is None or task is None or self.transport.is_closing():
+            # An answer that nobody waits for is never sent.
+            return
+        head.patience.end(self)
+        self._head, self._task, self._request, self._early = None, None, b"", b""
+        state = self.app_state
+        # uvicorn copies it for each request.
+        self.app_state = {**state, BEGUN: Begun(task, self._began)}
+        super().data_received(request)
+        self.app_state = state
+        if self._is_last:
+            super().shutdown()
+        if early:
+            super().data_received(early)

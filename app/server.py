@@ -8,14 +8,16 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from app.dependencies import Services
 from app.documentation import Documentation
+from app.heads import Heads
 from app.main import create_app
-from app.protocol import GatheringProtocol
+from app.protocol import QuestionProtocol
 from app.settings import Settings
 from app.workers import Worker, WorkerEndedError, supervise
 from model_store.errors import StorageError
@@ -93,7 +95,8 @@ def _serve(
     app = create_app(settings, worker, stored)
     config = uvicorn.Config(
         app,
-        http=GatheringProtocol,
+        # As good as a class: uvicorn calls it for each connection.
+        http=cast("type[asyncio.Protocol]", partial(QuestionProtocol, Heads(app))),
         lifespan="on",
         ws="none",
         proxy_headers=False,

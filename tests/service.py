@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 import orjson
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from fastapi import FastAPI
 
-from app.main import create_app
+from app.main import App, create_app
 from app.settings import Settings
 from app.workers import Worker
 from tests import media
@@ -31,7 +30,7 @@ class Service:
 
     def __init__(
         self,
-        app: FastAPI,
+        app: App,
         portal: BlockingPortal,
         client: httpx.AsyncClient,
         medium: Medium = media.JSON,

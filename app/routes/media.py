@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
-from app.asgi import Headers, read_body
+from app.asgi import Written
 from app.errors import MediaTypeError, NotAcceptableError, Refusal, RefusedBodyError
 from app.loaded_model import LoadedModel
 from app.schemas import pictures, tables
@@ -20,6 +20,8 @@ from app.wire.columns import Table
 
 # A table this large takes milliseconds to parse: not on the event loop.
 _LARGE_TEXT_BYTES = 2**14
+
+Query = Sequence[tuple[str, str]]
 
 # Each is refused by name, in a hundred times the memory of the name.
 _MAX_UNKNOWN_FIELDS = 64
@@ -36,19 +38,22 @@ class Sent(NamedTuple):
 
     content: bytes
     media_type: str = json.MEDIA_TYPE
-    query: Sequence[tuple[str, str]] = ()
+    query: Query = ()
 
-    @classmethod
-    async def of(cls, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> "Sent":
-        """The body of a request.
 
-        Raises:
-            MediaTypeError: it is compressed.
-        """
-        refuse_compressed(headers)
-        media_type = _media_type(headers.get(b"content-type", b""))
-        query = QueryParams(scope["query_string"]).multi_items() if scope["query_string"] else ()
-        return cls(await read_body(receive), media_type, query)
+def query_of(scope: Scope) -> Query:
+    """The names and values of the query string."""
+    return QueryParams(scope["query_string"]).multi_items() if scope["query_string"] else ()
+
+
+def media_type_of(headers: Mapping[bytes, bytes]) -> str:
+    """The type of the body."""
+    return _media_type(headers.get(b"content-type", b""))
+
+
+@lru_cache(maxsize=256)
+def _media_type(content_type: bytes) -> str:
+    return content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def refuse_compressed(headers: Mapping[bytes, bytes]) -> None:
@@ -110,7 +115,7 @@ class Media:
         accept = headers.get(b"accept", b"").decode("latin-1")
         in_order = self._offered
         if self._question.answers_tables_in_kind and self._is_table:
-            came_as = _media_type(headers.get(b"content-type", b""))
+            came_as = media_type_of(headers)
             in_order = (csv.MEDIA_TYPE, *in_order) if came_as == csv.MEDIA_TYPE else in_order
         media_type = negotiation.accepted(accept, in_order)
         if media_type is None:
@@ -151,8 +156,8 @@ class Media:
 
     async def write(
         self, reply: Reply, media_type: str, model: LoadedModel, most_numbers: int, sent: Sent
-    ) -> tuple[bytes, Headers]:
-        """The answer in a media type and headers of its own.
+    ) -> Written:
+        """The answer in a media type.
 
         Args:
             reply: The answer.
@@ -168,15 +173,15 @@ class Media:
         """
         if media_type == json.MEDIA_TYPE:
             large = pieces.is_large(reply)
-            return await pieces.encode(reply) if large else json.encode(reply), ()
+            return Written(await pieces.encode(reply) if large else json.encode(reply))
         if media_type == safetensors.MEDIA_TYPE:
-            return safetensors.encode(reply), ()
+            return Written(safetensors.encode(reply))
         if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
             content = await asyncio.to_thread(pictures.encode, reply, model, most_numbers)
         else:
             came = sent.content if sent.media_type == csv.MEDIA_TYPE else None
             content = await asyncio.to_thread(tables.encode, reply, model.columns, came)
-        return content, self.named
+        return Written(content, self.named)
 
     def _fields_of(self, sent: Sent) -> dict[str, Any]:
         question = self._question
@@ -197,11 +202,6 @@ class Media:
             taken.append(ndjson.MEDIA_TYPE)
         came = "another one" if sent.media_type else "missing"
         raise MediaTypeError(f"The Content-Type is {came}; this route takes {', '.join(taken)}.")
-
-
-@lru_cache(maxsize=256)
-def _media_type(content_type: bytes) -> str:
-    return content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def _refusals(error: ValidationError, question: type[Question]) -> list[Refusal]:

@@ -5,20 +5,20 @@ is looked at twice, and a body is checked against the very model that the path n
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from app.asgi import headers_of, is_stream, respond
+from app.asgi import BEGUN, Begun, Written, headers_of, is_stream, read_body, respond
 from app.dependencies import Services
 from app.inference import Inference
 from app.loaded_model import LoadedModel
-from app.routes.media import Media, Sent
+from app.routes.media import Media, Query, Sent, media_type_of, query_of, refuse_compressed
 from app.routes.streams import Stream
 from app.schemas.problem import documented
 from app.schemas.tensors import Question, Reply
@@ -27,6 +27,24 @@ from app.schemas.tensors import Question, Reply
 PREFIX = "/v1/models/{model}"
 
 _PARAMETERS = ("body", "model", "inference")
+
+
+class Asked(NamedTuple):
+    """What the head of a request says about its question.
+
+    Args:
+        model: The model that is asked.
+        media: The bodies of the question to it.
+        wanted: The media type of the answer.
+        media_type: That of the body.
+        query: The names and values of the query string.
+    """
+
+    model: LoadedModel
+    media: Media
+    wanted: str
+    media_type: str
+    query: Query
 
 
 class QuestionRoute(APIRoute):
@@ -44,21 +62,46 @@ class QuestionRoute(APIRoute):
         services: Services = scope["app"].state.services
         catalog, reference = services.catalog, scope["path_params"]["model"]
         model = catalog.at_hand(reference) or await catalog.get(reference)
-        media = self._media_of(model, services.inference)
         headers = headers_of(scope)
         if self.question.answers_streams and is_stream(headers):
+            media = self._media_of(model, services.inference)
             endpoint = partial(self.endpoint, model=model, inference=services.inference)
             answers = await Stream.of(scope, media, model, endpoint, services)
             await answers.run(receive, send)
             return
-        wanted = media.answer_type(headers)
-        sent = await Sent.of(scope, headers, receive)
+        asked = self.asked(scope, headers, model, services)
+        content = await read_body(receive)
+        begun: Begun | None = scope["state"].get(BEGUN)
         with services.patience.while_there(receive):
-            reply = await self._answer(sent, media, model, services.inference)
+            written = await (begun.answer if begun else self.exchange(asked, content, services))
+        await respond(send, written, asked.wanted)
+
+    def asked(
+        self, scope: Scope, headers: Mapping[bytes, bytes], model: LoadedModel, services: Services
+    ) -> Asked:
+        """What the head of a request says about its question.
+
+        Raises:
+            NotAcceptableError: the client accepts no type that there is.
+            MediaTypeError: the body is compressed.
+        """
+        media = self._media_of(model, services.inference)
+        wanted = media.answer_type(headers)
+        refuse_compressed(headers)
+        return Asked(model, media, wanted, media_type_of(headers), query_of(scope))
+
+    async def exchange(self, asked: Asked, content: bytes, services: Services) -> Written:
+        """The answer to a body.
+
+        Raises:
+            VaeError: the body, or what it asks for, is refused.
+        """
+        sent = Sent(content, asked.media_type, asked.query)
+        reply = await self._answer(sent, asked.media, asked.model, services.inference)
         most_numbers = services.settings.max_elements
-        content, described = await media.write(reply, wanted, model, most_numbers, sent)
-        reply.tell(services.drift, model)
-        await respond(send, content, wanted, described)
+        written = await asked.media.write(reply, asked.wanted, asked.model, most_numbers, sent)
+        reply.tell(services.drift, asked.model)
+        return written
 
     @cached_property
     def question(self) -> type[Question]:

@@ -6,12 +6,27 @@ routes: there are other methods, and servers behind a prefix.
 """
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.routes.questions import PREFIX, QuestionRoute
 
 _BEFORE_MODEL = PREFIX.partition("{")[0]
+
+
+class Found(NamedTuple):
+    """A question's way.
+
+    Args:
+        route: Its route.
+        app: Answers it, with what is around every answer.
+        model: The reference to the model that is asked.
+    """
+
+    route: QuestionRoute
+    app: ASGIApp
+    model: str
 
 
 class Shortcut:
@@ -36,18 +51,22 @@ class Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        await self._app_for(scope)(scope, receive, send)
+        found = self.find(scope)
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        # The router says it too; whoever counts requests wants to know.
+        scope["route"], scope["path_params"] = found.route, {"model": found.model}
+        await found.app(scope, receive, send)
 
-    def _app_for(self, scope: Scope) -> ASGIApp:
+    def find(self, scope: Scope) -> "Found | None":
+        """Where a request goes, if it is plainly a question."""
         if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
-            return self._app
+            return None
         path: str = scope["path"]
         if not path.startswith(_BEFORE_MODEL):
-            return self._app
+            return None
         model, _, name = path[len(_BEFORE_MODEL) :].partition("/")
         if not model or name not in self._routes:
-            return self._app
-        scope["path_params"] = {"model": model}
-        # The router says it too; whoever counts requests wants to know.
-        scope["route"], app = self._routes[name]
-        return app
+            return None
+        return Found(*self._routes[name], model)

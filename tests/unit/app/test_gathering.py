@@ -5,7 +5,7 @@ from collections.abc import Callable
 from unittest.mock import Mock
 from unittest.mock import call as mock_call
 
-from app.protocol import GatheringTransport
+from app.gathering import GatheringTransport
 
 
 def written(*turns: Callable[[GatheringTransport], None]) -> list[bytes]:
