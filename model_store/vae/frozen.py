@@ -1,7 +1,9 @@
 """What a dense network computes once its weights are constants: the same function, sooner."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,10 +12,9 @@ from torch.nn import functional as F
 
 # oneDNN multiplies float32 matrices twice as fast as what `F.linear` calls, and in float32 whatever
 # the processor has for bfloat16. But for each number of rows it compiles a kernel, of 0.7 MB in
-# 0.7 ms, so it is shown these numbers of rows only.
-BLOCKS = (256, 64)
-# What is left of them is filled up with zeros, or multiplied as ever if it is less than this.
-_WORTH_FILLING = 32
+# 0.7 ms, so it is shown these numbers of rows only: what is left is filled up with zeros if it is
+# two thirds of one. Fewer rows than that are multiplied as ever, which is quicker for so few.
+BLOCKS = (256, 64, 32)
 
 _HAS_ONEDNN = torch.backends.mkldnn.is_available()
 
@@ -53,20 +54,24 @@ class FrozenNetwork:
 
     def __call__(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
-        if x.ndim == 2 and x.shape[0] < _WORTH_FILLING:
-            return self._of_block(x)
-        flat = x.reshape(-1, x.shape[-1])
-        parts = [self._of_block(block) for block in _blocks(flat)]
-        y = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return y.reshape(*x.shape[:-1], y.shape[-1])
+        flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        y = self._of_rows(flat)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
 
-    def _of_block(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+    def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+        blocks = _blocks(x.shape[0])
+        if len(blocks) == 1:
+            return self._of_block(x, blocks[0].size)
+        parts = x.split_with_sizes([block.rows for block in blocks])
+        return torch.cat([self._of_block(p, b.size) for p, b in zip(parts, blocks, strict=True)])
+
+    def _of_block(self, x: Float[Tensor, "n inputs"], size: int) -> Float[Tensor, "n outputs"]:
         rows = x.shape[0]
         linear: _Linear = F.linear
-        if rows >= _WORTH_FILLING and _HAS_ONEDNN and x.device.type == "cpu":
+        if size and _HAS_ONEDNN and x.device.type == "cpu":
             linear = _onednn_linear
-            if rows not in BLOCKS:
-                x = F.pad(x, (0, 0, 0, BLOCKS[-1] - rows))
+            if rows < size:
+                x = F.pad(x, (0, 0, 0, size - rows))
         for weights, norm, residual in self._layers:
             y = F.silu(torch.layer_norm(linear(x, *weights), *norm), inplace=True)
             x = y.add_(x) if residual else y
@@ -74,15 +79,24 @@ class FrozenNetwork:
         return y if y.shape[0] == rows else y[:rows]
 
 
-def _blocks(x: Float[Tensor, "n inputs"]) -> Iterator[Float[Tensor, "m inputs"]]:
-    """The rows, as many at a time as there are kernels for."""
-    start = 0
+class _Block(NamedTuple):
+    """So many rows, and the number of them that their kernel takes; 0 if there is none."""
+
+    rows: int
+    size: int
+
+
+@lru_cache(maxsize=4_096)
+def _blocks(rows: int) -> tuple[_Block, ...]:
+    """How so many rows are cut: the large blocks first."""
+    blocks = []
     for size in BLOCKS:
-        while x.shape[0] - start >= size:
-            yield x[start : start + size]
-            start += size
-    if start < x.shape[0] or start == 0:
-        yield x[start:]
+        while 3 * rows >= 2 * size:
+            blocks.append(_Block(min(rows, size), size))
+            rows -= blocks[-1].rows
+    if rows > 0 or not blocks:
+        blocks.append(_Block(rows, 0))
+    return tuple(blocks)
 
 
 def _onednn_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
