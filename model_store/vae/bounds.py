@@ -17,7 +17,8 @@ def elbo(log_weights: Float[Tensor, "k *rows"]) -> Float[Tensor, "*rows"]:
     Unbiased for any k. When q is the exact posterior every log weight is log p(x), so the estimate
     has no error at all (Roeder et al., 2017, arXiv:1703.09194).
     """
-    return log_weights.mean(dim=0)
+    # The mean of one is itself.
+    return log_weights[0] if log_weights.shape[0] == 1 else log_weights.mean(dim=0)
 
 
 def elbo_standard_error(log_weights: Float[Tensor, "k *rows"]) -> Float[Tensor, "*rows"]:

@@ -11,6 +11,7 @@ from model_store.errors import ShapeError, SupportError
 from model_store.vae.encoders import Encoder, as_network
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
+from model_store.vae.pieces import whole
 from model_store.vae.posteriors import Posterior
 from model_store.vae.priors import Prior, PriorLaw
 from model_store.vae.rows import Rows
@@ -82,6 +83,8 @@ class VAE(nn.Module):
         if observed is not None:
             y = torch.where(observed, y, 0.0)
             observed = observed.to(device)
+        if self.transform.is_identity:
+            return Rows(y.to(device), observed=observed)
         log_abs_det = self.transform.log_abs_det(flat).to(device, widest_float(device))
         return Rows(y.to(device), log_abs_det, observed)
 
@@ -96,7 +99,7 @@ class VAE(nn.Module):
         half = (resolution.double() / 2).expand(self.num_features)
         low, high = self.transform.interval(x.flatten(1), half)
         ends = (low.to(self.device), high.to(self.device))
-        return replace(rows, log_abs_det=torch.zeros_like(rows.log_abs_det), ends=ends)
+        return replace(rows, log_abs_det=None, ends=ends)
 
     def is_probability(self, rows: Rows) -> bool:
         """Whether p of such rows is a probability, which is never above 1."""
@@ -111,11 +114,12 @@ class VAE(nn.Module):
         parts, complete = [], True
         # So many at a time that what is in float64 stays in a cache.
         step = max(1, EXACT_ELEMENTS // self.num_features)
-        for start in range(0, max(1, flat.shape[0]), step):
-            exact = self.transform.exact(flat[start : start + step])
+        for rows in (flat,) if flat.shape[0] <= step else flat.split(step):
+            exact = self.transform.exact(rows)
             complete = complete and self.head.support.contains_all(exact)
-            parts.append(exact.float())
-        y = flat.float() if self.transform.is_identity else torch.cat(parts)
+            if not self.transform.is_identity:
+                parts.append(exact.float())
+        y = flat.float() if self.transform.is_identity else whole(parts)
         return y, None if complete else self._observed(flat)
 
     def _observed(self, flat: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
@@ -171,14 +175,17 @@ class VAE(nn.Module):
     ) -> Float[Tensor, "k rows features"]:
         """Log p(x_j | z) of each feature in data units, in nats; 0 where it is missing."""
         log_prob = rows.log_prob_under(self.likelihood(z))
-        return rows.of_observed(log_prob + rows.log_abs_det.to(log_prob))
+        if rows.log_abs_det is not None:
+            log_prob = log_prob + rows.log_abs_det.to(log_prob)
+        return rows.of_observed(log_prob)
 
     def total_log_prob(
         self, rows: Rows, z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows"]:
         """Log p(x | z) of the observed features, in nats and float64."""
-        log_prob = rows.of_observed(rows.log_prob_under(self.likelihood(z)))
-        return total(log_prob) + rows.total_log_abs_det
+        log_prob = total(rows.of_observed(rows.log_prob_under(self.likelihood(z))))
+        slopes = rows.total_log_abs_det
+        return log_prob if slopes is None else log_prob + slopes
 
     def prior_law(self) -> PriorLaw:
         """p(z) with the weights as they are; kept where they are frozen."""
@@ -215,7 +222,7 @@ class VAE(nn.Module):
         self, posterior: Posterior, z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows"]:
         """Log p(z) - log q(z | x), in nats and float64; its expectation under q is minus the KL."""
-        return self.prior_law().log_prob(z) - posterior.log_prob(z)
+        return self.prior_law().log_ratio(posterior, z)
 
     def to_event(self, flat: Float[Tensor, "..."], *, after: int | None = None) -> Tensor:
         """Features back in the shape of an event.

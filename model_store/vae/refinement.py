@@ -215,4 +215,5 @@ def _log_joint(vae: VAE, rows: Rows, z: Float[Tensor, "k rows latents"]) -> Floa
 
 def _copy(rows: Rows) -> Rows:
     observed = None if rows.observed is None else rows.observed.clone()
-    return Rows(rows.y.clone(), rows.log_abs_det.clone(), observed)
+    log_abs_det = None if rows.log_abs_det is None else rows.log_abs_det.clone()
+    return Rows(rows.y.clone(), log_abs_det, observed)

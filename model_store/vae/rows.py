@@ -19,14 +19,15 @@ class Rows:
     Args:
         y: Shape (rows, features), float32. A missing feature holds 0, which every support has.
         log_abs_det: Log |dy/dx| in nats, so that log p(x) = log p(y) + log |dy/dx|: of each feature
-            alike, shape (features,), or of each value, shape (rows, features).
+            alike, shape (features,), or of each value, shape (rows, features); None where it is 0,
+            as of an interval, whose probability has no unit.
         observed: False where a feature is missing; None where nothing is.
         ends: Where the interval of each value begins and ends, both (rows, features) and float64,
             if the probability of an interval is asked for and not a density.
     """
 
     y: Float[Tensor, "rows features"]
-    log_abs_det: Float[Tensor, "*#rows features"]
+    log_abs_det: Float[Tensor, "*#rows features"] | None = None
     observed: Bool[Tensor, "rows features"] | None = None
     ends: tuple[Float[Tensor, "rows features"], Float[Tensor, "rows features"]] | None = None
 
@@ -47,11 +48,12 @@ class Rows:
         return self.observed.sum(dim=-1)
 
     @cached_property
-    def total_log_abs_det(self) -> Float[Tensor, "*rows"]:
+    def total_log_abs_det(self) -> Float[Tensor, "*rows"] | None:
         """Sum of log |dy/dx| over the observed features, in float64: of each row, or of all."""
-        if self.observed is None:
-            return total(self.log_abs_det)
-        return total(torch.where(self.observed, self.log_abs_det, 0.0))
+        slopes = self.log_abs_det
+        if slopes is not None and self.observed is not None:
+            slopes = torch.where(self.observed, slopes, 0.0)
+        return None if slopes is None else total(slopes)
 
     def of_observed(
         self, values: Float[Tensor, "*batch rows features"]
@@ -68,7 +70,7 @@ class Rows:
     def select(self, rows: Int[Tensor, " n"] | Bool[Tensor, " rows"] | slice) -> "Rows":
         """Some of the rows."""
         parts: dict[str, Any] = {"y": self.y[rows]}
-        if self.log_abs_det.ndim > 1:
+        if self.log_abs_det is not None and self.log_abs_det.ndim > 1:
             parts["log_abs_det"] = self.log_abs_det[rows]
         if self.observed is not None:
             parts["observed"] = self.observed[rows]

@@ -84,6 +84,16 @@ def test_conditionals_sum_to_the_log_prob(name: str) -> None:
     torch.testing.assert_close(law.conditional_log_prob(z).sum(-1), law.log_prob(z))
 
 
+@every_law
+def test_the_log_ratio_is_the_difference_of_the_logs(name: str) -> None:
+    law, posterior = law_of(name), random_posterior("full", 5, 3)
+    z = random_latents(20, 3).unflatten(0, (4, 5))
+
+    log_ratio = law.log_ratio(posterior, z)
+
+    torch.testing.assert_close(log_ratio, law.log_prob(z) - posterior.log_prob(z))
+
+
 @families
 def test_the_first_conditional_of_a_mixture_is_its_first_marginal(family: str) -> None:
     law, z = mixture(family), random_latents(9, 3)

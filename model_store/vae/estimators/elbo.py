@@ -10,6 +10,7 @@ from model_store.vae import bounds
 from model_store.vae.chunks import draws, finite_rows, row_blocks
 from model_store.vae.estimators.divergence import KlEstimate, kl_from_draws, together
 from model_store.vae.model import VAE
+from model_store.vae.pieces import whole
 from model_store.vae.priors import KlEstimator
 from model_store.vae.rows import Rows
 from model_store.vae.sums import total
@@ -65,7 +66,7 @@ def estimate_elbo(
         for b in row_blocks(vae, rows)
     ]
     kl = together([b.kl for b in blocks])
-    log_weights = torch.cat([b.log_weights for b in blocks], dim=1)
+    log_weights = whole([b.log_weights for b in blocks], dim=1)
     if kl.estimator == "analytic" and rows.observed is not None:
         # With nothing observed every log weight would be a draw of -KL, which is known.
         log_weights = torch.where(rows.is_empty, -kl.kl_divergence, log_weights)
@@ -73,7 +74,7 @@ def estimate_elbo(
     reconstruction = elbo + kl.kl_divergence
     parts = None
     if per_feature:
-        averages = torch.cat([b.feature_log_prob for b in blocks])
+        averages = whole([b.feature_log_prob for b in blocks if b.feature_log_prob is not None])
         parts = vae.to_event(summing_to(reconstruction, averages, rows))
     return ElboEstimate(
         elbo=elbo,
@@ -91,7 +92,7 @@ def estimate_elbo(
 class _Block:
     log_weights: Float[Tensor, "k rows"]
     kl: KlEstimate
-    feature_log_prob: Float[Tensor, "rows features"]  # averaged over samples; empty unless asked
+    feature_log_prob: Float[Tensor, "rows features"] | None  # averaged over samples
 
 
 def _of_block(
@@ -99,18 +100,19 @@ def _of_block(
 ) -> _Block:
     posterior = vae.posterior(rows)
     log_probs, log_ratios = [], []
-    sums = torch.zeros_like(rows.y, dtype=torch.float64) if per_feature else rows.y[:, :0]
+    sums = torch.zeros_like(rows.y, dtype=torch.float64) if per_feature else None
     for z in draws(vae, posterior, range(num_samples), seed=seed):
         log_ratios.append(vae.log_ratio(posterior, z))
-        if per_feature:
+        if sums is not None:
             log_prob = vae.log_prob(rows, z)
             log_probs.append(total(log_prob))
             sums += log_prob.sum(dim=0, dtype=torch.float64)
         else:
             log_probs.append(vae.total_log_prob(rows, z))
-    log_ratio = torch.cat(log_ratios)
+    log_ratio = whole(log_ratios)
     kl = kl_from_draws(vae, posterior, log_ratio, seed=seed, per_latent=per_latent)
-    return _Block(torch.cat(log_probs) + log_ratio, kl, sums / num_samples)
+    averages = None if sums is None else sums / num_samples
+    return _Block(whole(log_probs) + log_ratio, kl, averages)
 
 
 def summing_to(

@@ -11,6 +11,8 @@ from model_store.vae.likelihoods.interface import DiscreteLikelihood, Likelihood
 from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.supports import IntegerSupport
 
+_MINUS_ONE = torch.tensor(-1.0)
+
 
 @dataclass(frozen=True, eq=False)
 class BernoulliLikelihood(DiscreteLikelihood):
@@ -26,9 +28,10 @@ class BernoulliLikelihood(DiscreteLikelihood):
 
     def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """Log-probability of each feature, in nats."""
-        # For x in {0, 1} this is x log p + (1 - x) log(1 - p) with one pass over memory. Through
-        # logits: in float32, log(sigmoid(l)) is already -inf at l = -104.
-        return F.logsigmoid((2 * x - 1) * self.logits)
+        # For x in {0, 1} this is x log p + (1 - x) log(1 - p): of 1 it is -log(1 + e^-logit), of 0
+        # -log(1 + e^logit). In float32, log(sigmoid(l)) is already -inf at l = -104.
+        against = torch.addcmul(self.logits, x, self.logits, value=-2)
+        return F.softplus(against).neg_()
 
     def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """P(X <= x) of each feature, in float64."""
@@ -68,7 +71,7 @@ class BernoulliHead(LikelihoodHead):
 
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """-1 and 1."""
-        return 2 * y - 1
+        return torch.add(_MINUS_ONE, y, alpha=2)
 
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> BernoulliLikelihood:
         """Outputs are logits."""

@@ -25,7 +25,7 @@ class DiagonalGaussian(Posterior):
         cls, outputs: Float[Tensor, "rows outputs"], latents: int
     ) -> "DiagonalGaussian":
         """Means, then log-variances, clamped."""
-        loc, log_variance = outputs[..., :latents], outputs[..., latents:]
+        loc, log_variance = outputs.tensor_split((latents,), dim=-1)
         return cls(loc, 0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
 
     def to_outputs(self) -> Float[Tensor, "rows outputs"]:

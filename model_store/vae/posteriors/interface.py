@@ -119,7 +119,9 @@ class Posterior(ABC):
         By the chain rule, latent i has E KL(q(z_i | z_1 ... z_i-1, x) || N(0, 1)), which is
         1/2 (mu_i^2 + Sigma_ii - 1) - log L_ii and never below zero.
         """
-        return 0.5 * (self.loc.square() + self.scale.square() - 1) - self.log_diagonal
+        half_square = torch.addcmul(-0.5 - self.log_diagonal, self.loc, self.loc, value=0.5)
+        scale = self.scale
+        return torch.addcmul(half_square, scale, scale, value=0.5)
 
     def select(self, rows: Int[Tensor, " n"] | Bool[Tensor, " rows"] | slice) -> "Posterior":
         """The posteriors of some of the rows."""

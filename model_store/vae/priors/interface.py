@@ -23,6 +23,12 @@ class PriorLaw(ABC):
         """Log p(z) in nats and float64."""
         return total(self.conditional_log_prob(z))
 
+    def log_ratio(
+        self, posterior: Posterior, z: Float[Tensor, "k rows latents"]
+    ) -> Float[Tensor, "k rows"]:
+        """Log p(z) - log q(z | x) in nats and float64."""
+        return self.log_prob(z) - posterior.log_prob(z)
+
     @abstractmethod
     def conditional_log_prob(
         self, z: Float[Tensor, "*batch latents"]

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from model_store.vae.pieces import whole
 from model_store.vae.posteriors import Posterior
 from model_store.vae.priors.interface import KlEstimator, PriorLaw
 from model_store.vae.sums import total, widest_float
@@ -32,6 +33,14 @@ class StandardNormalLaw(PriorLaw):
     def log_prob(self, z: Float[Tensor, "*batch latents"]) -> Float[Tensor, "*batch"]:
         """Their sum, its constants added where there are fewer numbers."""
         return -0.5 * (total(z.square()) + z.shape[-1] * math.log(2 * math.pi))
+
+    def log_ratio(
+        self, posterior: Posterior, z: Float[Tensor, "k rows latents"]
+    ) -> Float[Tensor, "k rows"]:
+        """Sum of log L_ii + (noise_i^2 - z_i^2) / 2: the constants cancel."""
+        noise = posterior.standardize(z)
+        of_noise = torch.addcmul(posterior.log_diagonal, noise, noise, value=0.5)
+        return total(torch.addcmul(of_noise, z, z, value=-0.5))
 
     def sample(
         self,
@@ -141,7 +150,7 @@ class MixtureLaw(PriorLaw):
         flat = z.reshape(-1, z.shape[-1])
         count, latents = self.components.loc.shape
         step = max(1, CHUNK_ELEMENTS // (latents * max(count, latents)))
-        values = torch.cat([function(part) for part in flat.split(step)])
+        values = whole([function(part) for part in flat.split(step)])
         return values.reshape(*z.shape[:-1], *values.shape[1:])
 
     def _log_prob(self, z: Float[Tensor, "k latents"]) -> Float[Tensor, " k"]:
