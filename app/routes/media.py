@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -84,7 +85,8 @@ class Media:
         admit: Callable[[int], None],
     ) -> None:
         self._question = question
-        self._rows = question.rows(model)
+        rows = question.rows(model)
+        self._rows = {name: replace(row, admit=admit) for name, row in rows.items()}
         self._tables = question.tables(model, admit)
         self._is_table = len(model.event_shape) == 1
         # What tables and pictures say of their model; neither has a place for it.
@@ -128,7 +130,7 @@ class Media:
 
         Raises:
             BodyError: it is not.
-            TooManyRowsError: more records than the server takes.
+            TooLargeError: more rows than the server takes, or too many bytes to parse.
         """
         large = _LARGE_TEXT_BYTES if sent.media_type == csv.MEDIA_TYPE else pieces.PIECE_BYTES
         fields: dict[str, Any] | None = None

@@ -168,7 +168,7 @@ class Stream:
             return _Asked(
                 line.number, ndjson.decode(line.content, self.model.row, self.media.table)
             )
-        except BodyError as error:
+        except (BodyError, TooManyBytesError) as error:
             return _Asked(line.number, error)
 
 

@@ -46,11 +46,14 @@ def read_arrays(
         values: What it has for each of its tensors.
         rows: What one row of each should be.
         others: What its other fields hold.
+
+    Raises:
+        TooManyRowsError: there are more than the server takes.
     """
     arrays: Arrays = {}
     brackets = others.lists
     for name, value in values.items():
-        array = _quickly(value, rows[name].shape)
+        array = _quickly(value, rows[name])
         if array is None:
             return None
         arrays[name] = array
@@ -119,9 +122,13 @@ def read_array_slowly(
     return np.fromiter(cells, np.float64, count).reshape(-1, *row.shape)
 
 
-def _quickly(value: object, shape: _Shape) -> np.ndarray | None:
+def _quickly(value: object, row: Row) -> np.ndarray | None:
     """The array, if nothing is wrong with it but what `read_arrays` finds."""
-    if not isinstance(value, simdjson.Array) or len(value) == 0 or not _fits(value, shape):
+    shape = row.shape
+    if not isinstance(value, simdjson.Array) or len(value) == 0:
+        return None
+    row.admit(len(value))
+    if not _fits(value, shape):
         return None
     try:
         flat = np.frombuffer(value.as_buffer(of_type="d"))

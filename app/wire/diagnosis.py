@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import simdjson
 
@@ -20,11 +20,13 @@ class Row:
         shape: Its axes, at least one.
         taker: Who wants it so, as the subject of a sentence.
         may_have_gaps: Whether a value may be missing.
+        admit: Raises for more rows than the server takes, before there is memory for them.
     """
 
     shape: tuple[int, ...]
     taker: str = "this model"
     may_have_gaps: bool = False
+    admit: Callable[[int], None] = field(default=lambda _: None, compare=False)
 
     def __str__(self) -> str:
         count = math.prod(self.shape)
@@ -42,11 +44,13 @@ def refuse_unless_rows(name: str, value: object, row: Row, *, first: int = 0) ->
 
     Raises:
         RefusedBodyError: it is not, with the first place where.
+        TooManyRowsError: they are more than the server takes.
     """
     if not isinstance(value, _ARRAYS):
         raise _refusal(name, f"is {kind_of(value)}; needed an array of rows")
     if len(value) == 0:
         raise _refusal(name, "has no rows; needed at least one")
+    row.admit(first + len(value))
     for i, values in enumerate(value, first):
         _refuse_unless_row(f"{name}[{i}]", values, row)
 
@@ -62,11 +66,13 @@ def refuse_unless_shape(name: str, shape: tuple[int, ...], row: Row, *, cell: ob
 
     Raises:
         RefusedBodyError: they are no such rows, with the first place where.
+        TooManyRowsError: they are more than the server takes.
     """
     if not shape:
         raise _refusal(name, f"is {kind_of(cell)}; needed an array of rows")
     if shape[0] == 0:
         raise _refusal(name, "has no rows; needed at least one")
+    row.admit(shape[0])
     place, axes = f"{name}[0]", shape[1:]
     if not axes:
         raise _refusal(place, f"is {kind_of(cell)}; {row.taker} takes rows of {row}")

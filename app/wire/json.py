@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from app.errors import NotJsonError, Refusal, RefusedBodyError
+from app.errors import NotJsonError, Refusal, RefusedBodyError, TooManyBytesError
 from app.wire.arrays import Arrays, Others, read_array_slowly, read_arrays, read_arrays_with_gaps
 from app.wire.columns import Table
 from app.wire.diagnosis import Row, kind_of
@@ -26,6 +26,11 @@ from app.wire.undefined import array_of
 MEDIA_TYPE = "application/json"
 
 _FEW = 8
+
+# What the parser may take in memory, if that is more than a few times the body.
+_PARSER_BYTES = 16 * 2**20
+_BYTES_OF_A_VALUE = 24
+_BEFORE_VALUES = (b",", b":", b"[", b"{")
 
 # What the slow parser may take in memory: beyond it a body is refused without a closer look.
 _DIAGNOSIS_BYTES = 32 * 2**20
@@ -51,9 +56,10 @@ def decode(
     Raises:
         NotJsonError: the body is not JSON.
         RefusedBodyError: it is no object, names a field twice, or a tensor is not one.
-        TooManyRowsError: more records than the server takes.
+        TooManyRowsError: more rows than the server takes.
+        TooManyBytesError: it would take the parser too much memory.
     """
-    found = _look(content, rows, others, tables or {})
+    found = _look(content, rows, others, tables or {}, first_row)
     arrays = found.arrays
     if arrays is None and not found.odd:
         arrays = read_arrays_with_gaps(content, found.tensors, rows, found.others)
@@ -136,6 +142,7 @@ def _look(
     rows: Mapping[str, Row],
     others: Collection[str],
     tables: Mapping[str, Table],
+    first: int,
 ) -> _Look:
     document = _parse(content)
     if not isinstance(document, simdjson.Object | dict):
@@ -152,7 +159,8 @@ def _look(
         if name in rows:
             values[name] = document[name]
         elif name in tables:
-            records = read_records(name, document[name], tables[name], body_bytes=len(content))
+            value, table = document[name], tables[name]
+            records = read_records(name, value, table, body_bytes=len(content), first=first)
             plain[name] = torch.from_numpy(records)
         elif name in others:
             plain[name] = value = _plain(document[name])
@@ -182,7 +190,38 @@ def _numbers(values: Any) -> list[float]:  # noqa: ANN401 - a JSON array
     return [float(value) for value in values] if plain else []
 
 
+def is_costly(content: bytes) -> bool:
+    """Whether a text takes the parser many times its own memory, and much of it."""
+    most = _most_values(content)
+    # There are fewer values than bytes.
+    return len(content) > most and _values_in(content) > most
+
+
+def refuse_costly(content: bytes) -> None:
+    """Nothing, if a text can be parsed as a whole.
+
+    Raises:
+        TooManyBytesError: it would take too much memory.
+    """
+    if is_costly(content):
+        raise TooManyBytesError(
+            f"The body's rows cannot be read one by one, and {_values_in(content):,} values are "
+            f"too many to be read at once; this server takes {_most_values(content):,} in so long "
+            "a body."
+        )
+
+
+def _most_values(content: bytes) -> int:
+    return max(_PARSER_BYTES, 4 * len(content)) // _BYTES_OF_A_VALUE
+
+
+def _values_in(content: bytes) -> int:
+    """At least as many as there are: what may stand before one is counted, in texts too."""
+    return sum(map(content.count, _BEFORE_VALUES))
+
+
 def _parse(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    refuse_costly(content)
     try:
         # A new parser each time: a parser keeps the memory of the largest body it has seen.
         return simdjson.Parser().parse(content)

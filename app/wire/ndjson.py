@@ -10,6 +10,7 @@ from app.errors import NotJsonError
 from app.wire.arrays import read_array_slowly
 from app.wire.columns import Table
 from app.wire.diagnosis import Row
+from app.wire.json import refuse_costly
 from app.wire.records import read_records
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -87,7 +88,9 @@ def decode(content: bytes, row: Row, table: Table | None) -> np.ndarray:
     Raises:
         NotJsonError: it is not JSON.
         RefusedBodyError: it is no such row; of `records[0]` or `inputs[0]`.
+        TooManyBytesError: it would take the parser too much memory.
     """
+    refuse_costly(content)
     try:
         value = simdjson.Parser().parse(content)
     except (ValueError, RuntimeError):

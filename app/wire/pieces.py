@@ -7,6 +7,7 @@ has to be read as a whole.
 """
 
 import asyncio
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
@@ -25,24 +26,43 @@ from app.wire.diagnosis import Row
 PIECE_BYTES = 2**18
 # And of writing.
 PIECE_NUMBERS = 2**14
-# A body of this size is read again, as a whole, to say what is wrong with it: syntax before rows.
-# For a larger one there is no memory, and the first bad row is told.
-AFFORDABLE_BYTES = 2**23
-
 
 _OPTION = orjson.OPT_SERIALIZE_NUMPY
+# What begins behind a name, and what stands between two rows.
+_ARRAY = re.compile(rb"\s*:\s*\[\s*")
+_COMMA = re.compile(rb"\s*,\s*")
+
+
+class _Kind(NamedTuple):
+    """How the rows of a field are written, and what becomes of them.
+
+    Args:
+        opening: How a row begins.
+        closing: How it ends.
+        shape: The axes of a row.
+        row: What it is; None for a record.
+        table: What a record is; None for an array.
+    """
+
+    opening: bytes
+    closing: bytes
+    shape: tuple[int, ...]
+    row: Row | None = None
+    table: Table | None = None
 
 
 class _Cut(NamedTuple):
     """A body taken apart.
 
     Args:
-        name: The field that holds the tensor.
-        rest: The body with an empty array in its place.
-        pieces: The text of its rows.
+        name: The field that holds the rows.
+        kind: What they are.
+        rest: The body with an empty array in their place.
+        pieces: Their text.
     """
 
     name: str
+    kind: _Kind
     rest: bytes
     pieces: Iterator[bytes]
 
@@ -63,22 +83,25 @@ async def decode(
 
     Raises:
         RefusedBodyError: a row is none, with its place.
+        TooManyRowsError: more rows than the server takes.
     """
-    cut = next((found for name in rows if (found := _cut(content, name, rows[name]))), None)
-    if cut is None:
+    cuts, rest = _cuts(content, _kinds(rows, tables))
+    if not cuts or len(rest) > PIECE_BYTES:
         return None
-    unread = {name: row for name, row in rows.items() if name != cut.name}
+    left_rows = {name: row for name, row in rows.items() if name not in cuts}
+    left_tables = {name: table for name, table in tables.items() if name not in cuts}
     try:
-        fields = json.decode(cut.rest, unread, {*others, cut.name}, tables)
-        if fields.get(cut.name) != []:
+        fields = json.decode(rest, left_rows, {*others, *cuts}, left_tables)
+        if any(fields.get(name) != [] for name in cuts):
             return None
-        fields[cut.name] = await _joined(cut, rows[cut.name])
+        for name, cut in cuts.items():
+            fields[name] = await _joined(cut)
     except RefusedBodyError:
-        if len(content) > AFFORDABLE_BYTES:
+        # Reading it as a whole, if there is memory for that, says what is wrong first.
+        if json.is_costly(content):
             raise
         return None
     except BodyError:
-        # Reading it as a whole says where.
         return None
     return fields
 
@@ -120,53 +143,94 @@ def _written(value: object) -> Iterator[bytes]:
         yield orjson.dumps(value, option=_OPTION)
 
 
-def _cut(content: bytes, name: str, row: Row) -> _Cut | None:
-    """The body taken apart at a tensor, if most of it is what seems to be one."""
-    axes = len(row.shape)
-    start = content.find(b"[" * (axes + 1))
-    end = content.rfind(b"]" * (axes + 1)) + axes
-    if b'"%s"' % name.encode() not in content[:start]:
-        return None
-    rest = b"%s[]%s" % (content[:start], content[end + 1 :])
-    if len(rest) > PIECE_BYTES or end <= start:
-        return None
-    # As programs write it, and as Python does.
-    for between in (b",", b", "):
-        separator = b"]" * axes + between + b"[" * axes
-        if 0 <= content.find(separator, start) < end:
-            return _Cut(name, rest, _pieces(content, start + 1, end, separator, axes))
-    return None
+def _kinds(rows: Mapping[str, Row], tables: Mapping[str, Table]) -> dict[str, _Kind]:
+    """How each field's rows are written."""
+    kinds = {}
+    for name, row in rows.items():
+        axes = len(row.shape)
+        kinds[name] = _Kind(b"[" * axes, b"]" * axes, row.shape, row=row)
+    for name, table in tables.items():
+        kinds[name] = _Kind(b"{", b"}", (len(table.columns),), table=table)
+    return kinds
 
 
-def _pieces(content: bytes, start: int, end: int, separator: bytes, axes: int) -> Iterator[bytes]:
-    """The text from start to end, cut in the middle of separators."""
+def _cuts(content: bytes, kinds: Mapping[str, _Kind]) -> tuple[dict[str, _Cut], bytes]:
+    """The fields that can be taken out of a body, and what is left of it."""
+    cuts, rest = {}, content
+    for name, kind in kinds.items():
+        if len(rest) > PIECE_BYTES and (cut := _cut(rest, name, kind)):
+            cuts[name], rest = cut, cut.rest
+    return cuts, rest
+
+
+def _cut(content: bytes, name: str, kind: _Kind) -> _Cut | None:
+    """The body taken apart at what seem to be a field's rows, if they are several."""
+    quoted = b'"%s"' % name.encode()
+    named = content.find(quoted)
+    begins = _ARRAY.match(content, named + len(quoted)) if named >= 0 else None
+    if begins is None or not content.startswith(kind.opening, begins.end()):
+        return None
+    start = begins.end()
+    first = content.find(kind.closing, start) + len(kind.closing)
+    between = _COMMA.match(content, first)
+    end = _end(content, start, kind)
+    if between is None or not content.startswith(kind.opening, between.end()) or end is None:
+        return None
+    # As it is between the first two, so it is between all that one program writes.
+    separator = kind.closing + between.group() + kind.opening
+    rest = content[:start] + content[end:]
+    return _Cut(name, kind, rest, _pieces(content, start, end, separator, len(kind.closing)))
+
+
+def _end(content: bytes, start: int, kind: _Kind) -> int | None:
+    """Where the rows end that begin at the start."""
+    outer = content.rfind(b"]", start)
+    end = content.rfind(kind.closing, start, outer) + len(kind.closing)
+    # Behind them may be other arrays, and a name before these.
+    is_last = not content[end:outer].strip() and (
+        kind.row is None or content.find(b'"', start, end) < 0
+    )
+    if is_last:
+        return end
+    found = re.compile(re.escape(kind.closing) + rb"(?=\s*\])").search(content, start)
+    return found and found.end()
+
+
+def _pieces(content: bytes, start: int, end: int, separator: bytes, kept: int) -> Iterator[bytes]:
+    """The text from start to end, cut in separators behind as many bytes of them as are kept."""
     while end - start > PIECE_BYTES:
         place = content.find(separator, start + PIECE_BYTES, end)
         if place < 0:
             break
-        yield content[start : place + axes]
-        start = place + len(separator) - axes
+        yield content[start : place + kept]
+        start = place + len(separator) - kept
     yield content[start:end]
 
 
-async def _joined(cut: _Cut, row: Row) -> Tensor:
+async def _joined(cut: _Cut) -> Tensor:
     """The rows of all pieces.
 
     Raises:
         RefusedBodyError: a row is none.
         BodyError: the body was not cut between rows.
+        TooManyRowsError: more rows than the server takes.
     """
-    array = np.empty((0, *row.shape))
+    name, kind = cut.name, cut.kind
+    rows = {name: kind.row} if kind.row else {}
+    tables = {name: kind.table} if kind.table else {}
+    array = np.empty((0, *kind.shape))
     for piece in cut.pieces:
-        if b'"' in piece:
+        if kind.row and b'"' in piece:
             raise BodyError("There is more than a tensor in the text of one.")
         known = len(array)
-        body = b'{"%s":[%s]}' % (cut.name.encode(), piece)
-        more = json.decode(body, {cut.name: row}, first_row=known)[cut.name]
+        body = b'{"%s":[%s]}' % (name.encode(), piece)
+        more = json.decode(body, rows, (), tables, first_row=known)[name]
         if not isinstance(more, Tensor):
             raise BodyError("The text of a tensor is none.")
+        if kind.row:
+            kind.row.admit(known + len(more))
         # In place: two copies of a large tensor would be the most that a request holds.
-        array.resize((known + len(more), *row.shape), refcheck=False)
+        array.resize((known + len(more), *kind.shape), refcheck=False)
         array[known:] = more.numpy()
         await asyncio.sleep(0)
     return torch.from_numpy(array)

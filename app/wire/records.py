@@ -24,6 +24,7 @@ def read_records(
     table: Table,
     *,
     body_bytes: int,
+    first: int = 0,
 ) -> np.ndarray:
     """The rows (rows, features): codes for categories, NaN for what is null or absent.
 
@@ -32,6 +33,7 @@ def read_records(
         value: Any JSON value, its arrays and objects Python's or the SIMD parser's.
         table: The columns.
         body_bytes: The size of the body that the value is from.
+        first: The place of the first record in the field, where the value is a part of it.
 
     Raises:
         RefusedBodyError: it is no array of such records, with the first place where.
@@ -43,11 +45,11 @@ def read_records(
         raise refusal(name, f"is {kind_of(value)}; needed an array of records")
     if len(value) == 0:
         raise refusal(name, "has no rows; needed at least one")
-    table.admit(len(value))
+    table.admit(first + len(value))
     pairs_of = _pairs if body_bytes < _SAFE_BYTES else _pairs_one_by_one
     rows = np.full((len(value), len(table.columns)), np.nan)
     for i, (record, row) in enumerate(zip(value, rows, strict=True)):
-        place = f"{name}[{i}]"
+        place = f"{name}[{first + i}]"
         if not isinstance(record, _OBJECTS):
             raise refusal(place, f"is {kind_of(record)}; needed an object of features")
         _read_record(place, pairs_of(record), table, row)

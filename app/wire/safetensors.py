@@ -65,6 +65,7 @@ def decode(content: bytes, rows: Mapping[str, Row]) -> dict[str, object]:
     Raises:
         MalformedBodyError: the body is no safetensors file.
         RefusedBodyError: a tensor is not of such rows.
+        TooManyRowsError: it has more of them than the server takes.
     """
     size = int.from_bytes(content[:8], "little")
     if size > _MAX_HEADER_BYTES:

@@ -36,13 +36,19 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         b'{"inputs":[[[0,0,01],[0,0,0]]]}',
         b'{"inputs":"\xff"}',
         b"\xff\xfe",
-        b"[" * 10_000_000,
+        b"[" * 600_000,
         b'{"inputs":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
     ids=lambda body: repr(body[:30]),
 )
 def test_what_is_not_json_is_400(service: Service, body: bytes) -> None:
     refused(service.post(ELBO, body), 400)
+
+
+def test_what_would_take_the_parser_many_times_its_size_is_413(service: Service) -> None:
+    problem = refused(service.post(ELBO, b"[" * 10_000_000), 413)
+
+    assert "this server takes 1,666,666 in so long a body" in problem["detail"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"inputs"', b"3", b"true"])

@@ -5,11 +5,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, float32, float64
 
-from app.errors import PROBLEMS, BodyError
+from app.errors import PROBLEMS, BodyError, TooLargeError
 from tests.codecs import DECODERS, ROWS, TAKEN
 from tests.mutations import mutated
 
-REFUSALS = tuple(error for error in PROBLEMS if issubclass(error, BodyError))
+REFUSALS = tuple(e for e in PROBLEMS if issubclass(e, BodyError | TooLargeError))
 SHAPES = {name: row.shape for name, row in ROWS.items()} | {"records": (2,)}
 MUTATED = {name: mutated(st.sampled_from(bodies)) for name, bodies in TAKEN.items()}
 

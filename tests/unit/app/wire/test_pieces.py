@@ -3,6 +3,7 @@
 import asyncio
 import json as python_json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,22 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from app.errors import RefusedBodyError
+from app.errors import RefusedBodyError, TooManyRowsError
 from app.wire import json, pieces
+from app.wire.columns import Table, columns_of
 from app.wire.diagnosis import Row
 from model_store.errors import OutOfRangeError
+from model_store.schema import Feature
 from tests.mutations import mutated
 
 ROWS = {"x": Row((2,), may_have_gaps=True), "image": Row((2, 2))}
 OPTIONS = ["n", "widths"]
+JOBS = ("cook", "},{", 'the "smith"')
+FEATURES = (
+    Feature(name="age", kind="real", likelihood="gaussian"),
+    Feature(name="job", kind="categorical", likelihood="categorical", categories=JOBS),
+)
+TABLES = {"records": Table(columns_of(FEATURES), (2,), lambda _: None)}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,11 +43,11 @@ def small_pieces() -> Iterator[None]:
 
 
 def in_pieces(body: bytes) -> dict[str, object] | None:
-    return asyncio.run(pieces.decode(body, ROWS, OPTIONS, {}))
+    return asyncio.run(pieces.decode(body, ROWS, OPTIONS, TABLES))
 
 
 def whole(body: bytes) -> dict[str, object]:
-    return json.decode(body, ROWS, OPTIONS)
+    return json.decode(body, ROWS, OPTIONS, TABLES)
 
 
 def same(found: dict[str, object], expected: dict[str, object]) -> bool:
@@ -52,13 +61,20 @@ def same(found: dict[str, object], expected: dict[str, object]) -> bool:
 
 TABLE = np.random.default_rng(0).normal(size=(50, 2)).tolist()
 WITH_GAPS = [[None, 1.5] if i % 7 == 0 else row for i, row in enumerate(TABLE)]
+RECORDS = [{"age": i / 7, "job": JOBS[i % 2 * 2]} for i in range(50)]
 IMAGES = np.random.default_rng(1).integers(0, 256, (50, 2, 2)).tolist()
+# Names with what stands between records.
+MISLEADING = {"records": [{"age": i / 7, "job": JOBS[1 - i % 3 // 2]} for i in range(50)]}
 
 BODIES = [
     {"x": TABLE},
     {"n": 3, "x": TABLE, "widths": [1, 2]},
     {"x": WITH_GAPS, "n": None},
     {"image": IMAGES, "n": 3},
+    {"image": IMAGES, "x": WITH_GAPS, "n": 3},
+    {"x": TABLE, "image": IMAGES},
+    {"records": RECORDS, "widths": [1, 2]},
+    {"n": 3, "records": RECORDS[::2]},
 ]
 
 
@@ -78,11 +94,29 @@ def test_pieces_give_what_the_whole_body_gives(
 @pytest.mark.parametrize(
     "body",
     [
+        b'{"x":[\n' + b"[1,2],\n" * 30 + b"[3,4]\n]}",
+        b'{ "image" : [ ' + b"[[1,2],[3,4]] , " * 30 + b'[[1,2],[3,4]] ] , "n" : 3 }',
+        b'{"records": [\n' + b'  {"age": 1},\n' * 30 + b'  {"job": "cook"}\n], "widths": [1]}\n',
+        orjson.dumps({"x": TABLE, "n": 3}, option=orjson.OPT_INDENT_2),
+        orjson.dumps({"n": 3, "records": RECORDS}, option=orjson.OPT_INDENT_2),
+    ],
+)
+def test_it_makes_no_difference_how_rows_are_spaced(body: bytes) -> None:
+    found = in_pieces(body)
+
+    assert found is not None
+    assert same(found, whole(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         b'{"x":[[1,2]]}',
         b'{"x":[' + b"[1,2],[3,4]" * 20 + b"]}",
         b'{"x":[' + b"[1,2]," * 30 + b"[3,4]]",
         b'{"x":[' + b"[1,2]," * 30 + b'[3,4]],"x":[[1,2]]}',
         b'{"x":[' + b"[1,2]," * 30 + b'[3,4]],"image":[' + b"[[1,2],[3,4]]," * 9 + b"[[1,2]]]}",
+        b'{"records":[' + b'{"age":1},' * 30 + b'{"age":[{},{}]}]}',
         b'{"n":"' + b"[[1,2],[3,4]]" * 20 + b'","x":[[1,2]]}',
         b'{"y":[' + b"[1,2]," * 30 + b"[3,4]]}",
         b'{"x":[' + b"[1,2]," * 30 + b'["a"]]}',
@@ -101,12 +135,14 @@ def test_what_cannot_be_cut_is_left_to_be_read_as_a_whole(body: bytes) -> None:
         b'{"x":[' + b"[1,2]," * 30 + b"[3,[]]]}",
         b'{"image":[' + b"[[1,2],[3,null]]," * 30 + b"[[1,2],[3,4]]]}",
         b'{"image":[' + b"[[1,2],[3,4]]," * 30 + b"[[1,2],[3,true]]]}",
+        b'{"records":[' + b'{"age":1},' * 30 + b'{"age":"1"},' + b'{"age":1},' * 30 + b"{}]}",
     ],
 )
 def test_a_bad_row_has_its_place_in_the_whole_body(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "AFFORDABLE_BYTES", 0)
+    monkeypatch.setattr(json, "is_costly", lambda _: True)
+    monkeypatch.setattr(json, "refuse_costly", lambda _: None)
     with pytest.raises(RefusedBodyError) as as_a_whole:
         whole(body)
 
@@ -116,8 +152,25 @@ def test_a_bad_row_has_its_place_in_the_whole_body(
     assert at_once.value.refusals == as_a_whole.value.refusals
 
 
+@pytest.mark.parametrize("fields", [{"x": TABLE}, {"records": RECORDS}])
+def test_too_many_rows_are_refused_before_all_are_read(fields: dict[str, object]) -> None:
+    counts: list[int] = []
+
+    def admit(count: int) -> None:
+        counts.append(count)
+        if count > 20:
+            raise TooManyRowsError("Too many.")
+
+    rows = {"x": replace(ROWS["x"], admit=admit)}
+    tables = {"records": replace(TABLES["records"], admit=admit)}
+    with pytest.raises(TooManyRowsError):
+        asyncio.run(pieces.decode(orjson.dumps(fields), rows, OPTIONS, tables))
+
+    assert max(counts) < 30
+
+
 @settings(deadline=None)
-@given(mutated(st.sampled_from([orjson.dumps(fields) for fields in BODIES])))
+@given(mutated(st.sampled_from([orjson.dumps(fields) for fields in [*BODIES, MISLEADING]])))
 def test_a_damaged_body_gives_what_the_whole_would_or_nothing(body: bytes) -> None:
     found = in_pieces(body)
 

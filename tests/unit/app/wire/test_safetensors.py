@@ -16,7 +16,7 @@ from safetensors.numpy import load
 from safetensors.torch import save
 from torch import Tensor
 
-from app.errors import MalformedBodyError, RefusedBodyError
+from app.errors import MalformedBodyError, RefusedBodyError, TooManyRowsError
 from app.schemas.tensors import Axes, PerRowOrNull
 from app.wire.diagnosis import Row
 from app.wire.safetensors import decode, encode
@@ -105,6 +105,14 @@ def test_a_tensor_that_is_not_known_is_named_but_not_read() -> None:
     decoded = read(x=torch.ones(1, 2), y=torch.zeros(3, dtype=torch.bool))
 
     assert decoded["y"] == {}
+
+
+def test_too_many_rows_are_refused_whatever_they_are() -> None:
+    def admit(count: int) -> None:
+        raise TooManyRowsError(f"{count} are too many.")
+
+    with pytest.raises(TooManyRowsError, match="7 are too many"):
+        decode(save({"x": torch.full((7, 3), math.inf)}), {"x": Row((2,), admit=admit)})
 
 
 def test_a_shape_as_long_as_memory_is_told_without_taking_any() -> None:
