@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from benchmarks.anomaly.record import Part
 from benchmarks.anomaly.runs import Numbers, Trial
 from benchmarks.page import markdown
+from benchmarks.real_data.markdown import over_seeds
 from model_store.false_discoveries import benjamini_hochberg
 
 RATES = (0.1, 0.05, 0.01)
@@ -73,7 +74,6 @@ class Alarms:
         flagged: Of clean rows, at each of `RATES`.
         rows: That calibrated, and clean ones that were looked at.
         false: Mean over requests of the share of the flagged rows that are clean.
-        false_error: Standard error of that mean, over the choice of the requests alone.
         found: Mean over requests of the share of the unusual rows that are flagged.
         requests: How many.
     """
@@ -81,7 +81,6 @@ class Alarms:
     flagged: tuple[Flagged, ...]
     rows: tuple[int, int]
     false: float
-    false_error: float
     found: float
     requests: int
 
@@ -91,9 +90,8 @@ class Alarms:
         clean, calibration = trial.p_values[~trial.is_anomaly], trial.model.calibration.rows
         shares = tuple(flagged(clean, calibration, rate) for rate in RATES)
         false, found = false_discoveries(trial.p_values, trial.is_anomaly, requests, trial.seed)
-        error = float(false.std()) / math.sqrt(requests)
         rows = (calibration, len(clean))
-        return cls(shares, rows, float(false.mean()), error, float(found.mean()), requests)
+        return cls(shares, rows, float(false.mean()), float(found.mean()), requests)
 
 
 ALARMS = Part("alarms", TypeAdapter(Alarms))
@@ -113,17 +111,15 @@ def alarms_table(sets: Mapping[str, Sequence[Alarms]]) -> str:
 
 
 def _flagged(seeds: Sequence[Alarms]) -> list[str]:
-    """The mean over the seeds ± the noise of one of them: they share rows."""
+    """The mean over the seeds, their ends, and the noise of one of them: they share rows."""
     cells = []
     for i in range(len(RATES)):
         shares = [share for s in seeds if (share := s.flagged[i].share) is not None]
         noise = seeds[0].flagged[i].noise
-        cells.append(f"{fmean(shares):.3f} ± {noise:.3f}" if shares else "too few rows")
+        cells.append(f"{over_seeds(shares, 3)} ± {noise:.3f}" if shares else "too few rows")
     calibration, clean = seeds[0].rows
     return [*cells, f"{calibration:,}, {clean:,}"]
 
 
 def _discovered(seeds: Sequence[Alarms]) -> list[str]:
-    error = math.sqrt(fmean(s.false_error**2 for s in seeds) / len(seeds))
-    false, found = fmean(s.false for s in seeds), fmean(s.found for s in seeds)
-    return [f"{false:.3f} ± {error:.3f}", f"{found:.3f}"]
+    return [over_seeds([s.false for s in seeds], 3), f"{fmean(s.found for s in seeds):.3f}"]

@@ -100,10 +100,21 @@ def train_on(source: Path, seed: int, **flags: object) -> CalibratedModel:
     """
     with TemporaryDirectory() as store:
         trained = train(config_of(source, seed, Path(store), **flags))
-        calibration = FolderStore(Path(store)).read(trained.name, 1).calibration(trained.vae)
+        return published_in(Path(store), trained.name, rows_of(trained.split.train))
+
+
+def published_in(store: Path, name: str, train: Tensor) -> CalibratedModel:
+    """The first version of a model, and the rows it was trained on.
+
+    Raises:
+        ValueError: it is not calibrated.
+    """
+    published = FolderStore(store).read(name, 1)
+    vae = published.build()
+    calibration = published.calibration(vae)
     if calibration is None:
-        raise ValueError(f"{source.name} was to be calibrated; it has no calibration rows.")
-    return CalibratedModel(trained.vae, calibration, rows_of(trained.split.train))
+        raise ValueError(f"{name}@1 has no calibration; needed rows to calibrate it by.")
+    return CalibratedModel(vae, calibration, train)
 
 
 def rows_of(cells: NDArray[np.generic]) -> Tensor:

@@ -29,7 +29,7 @@ def test_a_record_gives_back_what_an_earlier_run_kept(tmp_path: Path) -> None:
 
 
 def test_figures_of_every_part_come_back_as_they_were() -> None:
-    alarms = Alarms(FLAGGED, (9, 90), 0.0, 0.0, 0.5, 10)
+    alarms = Alarms(FLAGGED, (9, 90), 0.0, 0.5, 10)
     record = Record(None)
 
     record.add([ALARMS.line("wbc", 0, alarms), EXPLANATIONS.line("wbc", 0, Named(None, None))])
@@ -92,12 +92,12 @@ def test_the_mean_of_sets_has_the_ends_of_its_seeds() -> None:
 
 
 def test_rates_that_the_calibration_cannot_tell_are_said_to_be() -> None:
-    alarms = Alarms(FLAGGED, (9, 1_090), 0.5, 0.25, 0.75, 10)
+    alarms = Alarms(FLAGGED, (9, 1_090), 0.5, 0.75, 10)
 
     row = alarms_table({"wbc": [alarms]}).splitlines()[-1]
 
     assert row == (
-        "| wbc | 0.250 ± 0.125 | too few rows | too few rows | 9, 1,090 | 0.500 ± 0.250 | 0.750 |"
+        "| wbc | 0.250 ± 0.125 | too few rows | too few rows | 9, 1,090 | 0.500 | 0.750 |"
     )
 
 
