@@ -1,36 +1,40 @@
 """Requests as batches: what is asked together, cut into slices, and given back to each."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from app.capacity import Allowance
 from app.loaded_model import LoadedModel
 from app.refusals import located
 from model_store.errors import InputError
 
 
-class Ask(NamedTuple):
-    """What requests must have in common to be answered as one.
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """What requests must have in common to be answered as one; there are no two that are alike.
 
     Args:
         function: A function of `model_store.vae`.
         model: The model that is asked.
         fields: The names of the tensors.
         options: The rest of the function's arguments.
+        allowance: How many rows a request may have, and what each of them takes.
     """
 
     function: Callable[..., Any]
     model: LoadedModel
     fields: tuple[str, ...]
-    options: tuple[tuple[str, Hashable], ...]
+    options: Mapping[str, Hashable]
+    allowance: Allowance
 
     def __call__(self, arrays: Iterable[Tensor]) -> Any:  # noqa: ANN401 - any function's answer
         """The answer about these rows."""
-        return self.function(self.model.vae, *arrays, **dict(self.options))
+        return self.function(self.model.vae, *arrays, **self.options)
 
 
 @dataclass(eq=False, slots=True)

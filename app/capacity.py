@@ -1,8 +1,7 @@
 """How much one request may ask for: rows, samples, their product, and numbers held at once."""
 
-from collections.abc import Callable, Hashable, Mapping
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Never
 
 from app.errors import TooManyRowsError, TooManySamplesError
 from app.settings import Settings
@@ -14,7 +13,6 @@ from model_store.vae.model import VAE
 from model_store.vae.refinement import samples_worth
 
 Options = Mapping[str, Any]
-Items = tuple[tuple[str, Hashable], ...]
 
 
 class Size(NamedTuple):
@@ -85,27 +83,6 @@ class Capacity:
         self.max_samples = settings.max_samples
         self.max_row_samples = settings.max_row_samples
         self.max_elements = settings.max_elements
-        # Many small requests ask for the same.
-        self.allowance = lru_cache(4096)(self._allowance)
-
-    def admit(
-        self, question: Callable[..., Any], size: Size, options: Items, *, rows: int
-    ) -> Allowance:
-        """What the question may ask for, if the server takes it.
-
-        Args:
-            question: The function that answers.
-            size: That of the model that is asked.
-            options: The function's arguments but for tensors; some count samples or steps.
-            rows: Rows of the request; 1 where it has none.
-
-        Raises:
-            TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
-        """
-        allowance = self.allowance(question, size, options)
-        if rows > allowance.rows:
-            self._refuse(question, size, dict(options), rows)
-        return allowance
 
     def admit_rows(self, size: Size, rows: int) -> None:
         """Nothing, if a request may have so many rows.
@@ -128,8 +105,14 @@ class Capacity:
         left = self.max_row_samples - samples_worth(size.latents, refine)
         return min(self.max_samples, left)
 
-    def _allowance(self, question: Callable[..., Any], size: Size, items: Items) -> Allowance:
-        options: Options = dict(items)
+    def allowance(self, question: Callable[..., Any], size: Size, options: Options) -> Allowance:
+        """What may be asked for.
+
+        Args:
+            question: The function that answers.
+            size: That of the model that is asked.
+            options: The function's arguments but for tensors; some count samples or steps.
+        """
         samples, of_steps = _samples_in(options), _samples_of_steps(size, options)
         explained = int(options.get(_EXPLAINED, 0))
         hidden = _HIDINGS if explained else 0
@@ -145,9 +128,14 @@ class Capacity:
         decodings = samples + of_steps + hidden
         return Allowance(rows, size.encoder * encodings + size.decoder * decodings)
 
-    def _refuse(
+    def refuse(
         self, question: Callable[..., Any], size: Size, options: Options, rows: int
-    ) -> None:
+    ) -> Never:
+        """Says why so many rows are more than the allowance.
+
+        Raises:
+            TooManyRowsError, TooManySamplesError: what was asked for, and the limit.
+        """
         samples, of_steps = _samples_in(options), _samples_of_steps(size, options)
         self.admit_rows(size, rows)
         if samples > self.max_samples:

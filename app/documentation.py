@@ -105,7 +105,9 @@ class Documentation:
             body = orjson.dumps(route.question.example(model))
             # A model that was never calibrated has no answer to show to one of the questions.
             with suppress(NotCalibratedError):
-                reply = wire.encode(await route.answer(Sent(body), model, self._inference))
+                reply = wire.encode(
+                    wire.jsonable(await route.answer(Sent(body), model, self._inference))
+                )
                 _set_example(operation["requestBody"], body)
                 _set_example(operation["responses"]["200"], reply)
 

@@ -14,8 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TypeVar
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -54,6 +54,8 @@ class Inference:
         torch.set_num_threads(settings.threads_per_batch or share_of_cores(settings.workers))
         keep_freed_memory()
         self._capacity = Capacity(settings)
+        # Many small requests ask for the same.
+        self._ask_of = lru_cache(4096)(self._make_ask)
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._computing = False
@@ -95,12 +97,13 @@ class Inference:
             RefusedBodyError: tensors of different lengths, or a row the model does not allow.
         """
         rows = _rows_in(arrays)
-        items = tuple(options.items())
-        work_per_row = self._capacity.admit(question, model.size, items, rows=rows).work
+        ask = self._ask_of(question, model, tuple(arrays), tuple(options.items()))
+        most_rows, work = ask.allowance
+        if rows > most_rows:
+            self._capacity.refuse(question, model.size, ask.options, rows)
         answer = asyncio.get_running_loop().create_future()
-        ask = Ask(question, model, tuple(arrays), items)
-        at_once = max(1, _SLICE_WORK // work_per_row)
-        job = Job(ask, tuple(arrays.values()), rows, rows * work_per_row, at_once, answer)
+        at_once = max(1, _SLICE_WORK // work)
+        job = Job(ask, tuple(arrays.values()), rows, rows * work, at_once, answer)
         if job.work > _BRIEF_WORK:
             self._long.append(job)
             self._compute()
@@ -118,6 +121,17 @@ class Inference:
     def close(self) -> None:
         """Takes no more work; what is still being computed is nobody's any longer."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _make_ask(
+        self,
+        question: Callable[..., Any],
+        model: LoadedModel,
+        fields: tuple[str, ...],
+        items: tuple[tuple[str, Hashable], ...],
+    ) -> Ask:
+        options = dict(items)
+        allowance = self._capacity.allowance(question, model.size, options)
+        return Ask(question, model, fields, options, allowance)
 
     def _start(self) -> None:
         """Has a batch answered, not now but once the loop has read what else has arrived."""

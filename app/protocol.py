@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.asgi import BEGUN, Begun, Written
+from app.asgi import BEGUN, Begun, Headers, Written
 from app.gathering import GatheringTransport
 from app.heads import Head, Heads
 from app.limits import new_id
@@ -42,6 +42,8 @@ class QuestionProtocol(HttpToolsProtocol):
         self._task: asyncio.Task[Written] | None = None
         self._early = b""
         self._is_last = False
+        self._default_headers: list[tuple[bytes, bytes]] = []
+        self._first_lines = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -126,43 +128,64 @@ class QuestionProtocol(HttpToolsProtocol):
         self._head, self._request = head, data
         head.metrics.request_begun()
         head.patience.begin(self)
-        self._task = self.loop.create_task(head.answer(data[end:]))
-        self._task.add_done_callback(self._answered)
+        self._task = self.loop.create_task(self._answer(head, data[end:]))
 
-    def _answered(self, task: asyncio.Task[Written]) -> None:
-        head = self._head
-        if head is None:
-            # Handed over.
-            return
-        error = None if task.cancelled() else task.exception()
+    async def _answer(self, head: Head, body: bytes) -> Written:
+        """Works on an answer and sends it, unless it has been handed over meanwhile."""
+        try:
+            answer = await head.answer(body)
+        except BaseException:
+            # Once the work has ended in it.
+            self.loop.call_soon(self._fail)
+            raise
+        if self._head is not None:
+            self._send(head, answer)
+        return answer
+
+    def _fail(self) -> None:
+        """There is no answer to send: the client has left, or the app has to say what is wrong."""
         if self.transport.is_closing():
-            head.metrics.request_ended(head.route.path, None, time.perf_counter() - self._began)
-            self._rest()
-        elif error is not None or task.cancelled():
-            self._hand_over()
+            if self._task is not None and not self._task.cancelled():
+                # That nobody looks at it is no mistake.
+                self._task.exception()
+            self._end(None)
         else:
-            self._send(head, task.result())
+            self._hand_over()
 
     def _send(self, head: Head, answer: Written) -> None:
-        seconds = time.perf_counter() - self._began
-        lines = [b"HTTP/1.1 200 OK"]
-        lines += [b"%b: %b" % header for header in self.server_state.default_headers]
-        lines.append(b"content-length: %d" % len(answer.content))
-        lines.append(b"content-type: %b" % head.content_type)
-        lines += [b"%b: %b" % header for header in answer.headers]
-        lines.append(b"x-request-id: %b" % new_id().encode())
-        lines.append(b"server-timing: total;dur=%.2f" % (seconds * 1000))
-        if self._is_last:
-            lines.append(b"connection: close")
-        self._gathering.write_now(b"%b\r\n\r\n%b" % (b"\r\n".join(lines), answer.content))
-        head.metrics.request_ended(head.route.path, 200, seconds)
-        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            self._end(None)
+            return
+        headers = self.server_state.default_headers
+        if headers is not self._default_headers:
+            # uvicorn has new ones every second.
+            self._default_headers, self._first_lines = headers, _lines(headers)
+        milliseconds = (time.perf_counter() - self._began) * 1000
+        start = b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\ncontent-type: %b\r\n%b" % (
+            self._first_lines,
+            len(answer.content),
+            head.content_type,
+            _lines(answer.headers),
+        )
+        end = b"x-request-id: %b\r\nserver-timing: total;dur=%.2f\r\n%b\r\n%b" % (
+            new_id().encode(),
+            milliseconds,
+            b"connection: close\r\n" if self._is_last else b"",
+            answer.content,
+        )
+        self._gathering.write_now(start + end)
+        self._end(200)
+
+    def _end(self, status: int | None) -> None:
+        """The request is over; ready for the next."""
+        head = self._head
+        if head is not None:
+            head.patience.end(self)
+            head.metrics.request_ended(head.route.path, status, time.perf_counter() - self._began)
+            self.server_state.total_requests += 1
         self._rest()
 
     def _rest(self) -> None:
-        """Is ready for the next request."""
-        if self._head is not None:
-            self._head.patience.end(self)
         self._head, self._task, self._request = None, None, b""
         if self._is_last:
             self.transport.close()
@@ -194,3 +217,7 @@ class QuestionProtocol(HttpToolsProtocol):
             super().shutdown()
         if early:
             super().data_received(early)
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])

@@ -85,6 +85,7 @@ class Media:
         admit: Callable[[int], None],
     ) -> None:
         self._question = question
+        self._fields = question.model_fields
         rows = question.rows(model)
         self._rows = {name: replace(row, admit=admit) for name, row in rows.items()}
         self._tables = question.tables(model, admit)
@@ -137,8 +138,7 @@ class Media:
         if len(sent.content) < large:
             fields = self._fields_of(sent)
         elif sent.media_type == json.MEDIA_TYPE and not sent.query:
-            others = self._question.model_fields
-            fields = await pieces.decode(sent.content, self._rows, others, self._tables)
+            fields = await pieces.decode(sent.content, self._rows, self._fields, self._tables)
         if fields is None:
             fields = await asyncio.to_thread(self._fields_of, sent)
         return self.question_of(fields)
@@ -149,7 +149,7 @@ class Media:
         Raises:
             RefusedBodyError: they are not.
         """
-        if len(fields) > len(self._question.model_fields) + _MAX_UNKNOWN_FIELDS:
+        if len(fields) > len(self._fields) + _MAX_UNKNOWN_FIELDS:
             raise RefusedBodyError(_too_many_fields(len(fields), self._question))
         try:
             return self._question.model_validate(fields)
@@ -174,8 +174,9 @@ class Media:
             TooManySamplesError: it is too wide for a table, or too large for a picture.
         """
         if media_type == json.MEDIA_TYPE:
-            large = pieces.is_large(reply)
-            return Written(await pieces.encode(reply) if large else json.encode(reply))
+            fields = json.jsonable(reply)
+            large = pieces.are_large(fields)
+            return Written(await pieces.encode(fields) if large else json.encode(fields))
         if media_type == safetensors.MEDIA_TYPE:
             return Written(safetensors.encode(reply))
         if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
@@ -189,7 +190,7 @@ class Media:
         question = self._question
         if sent.media_type == json.MEDIA_TYPE:
             options.refuse_any(sent.query)
-            return json.decode(sent.content, self._rows, question.model_fields, self._tables)
+            return json.decode(sent.content, self._rows, self._fields, self._tables)
         if sent.media_type == safetensors.MEDIA_TYPE:
             chosen = options.decode(sent.query, question.in_body())
             return {**chosen, **safetensors.decode(sent.content, self._rows)}

@@ -174,7 +174,7 @@ class Stream:
 
 def _parted(reply: Reply, rows: int) -> Iterator[dict[str, Any]]:
     """The parts of a reply that are about one row each."""
-    fields: Mapping[str, Any] = orjson.loads(json.encode(reply))
+    fields: Mapping[str, Any] = orjson.loads(json.encode(json.jsonable(reply)))
     of_rows = {name: value for name, value in fields.items() if isinstance(value, list)}
     by_name = {n: v for n, v in fields.items() if isinstance(v, dict) and n != "model"}
     for row in range(rows):

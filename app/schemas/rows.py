@@ -79,10 +79,10 @@ class RowsQuestion(Question):
     @model_validator(mode="after")
     def _has_rows_once(self) -> Self:
         # Not as pydantic's error: that would have no place.
-        if not self.given:
+        if self.inputs is None and self.records is None:
             message = "inputs is missing; needed it, or the records of a table."
             raise RefusedBodyError(Refusal("inputs", message))
-        if len(self.given) > 1:
+        if self.inputs is not None and self.records is not None:
             message = "The body has both inputs and records; needed one of the two."
             raise RefusedBodyError(Refusal("records", message))
         return self

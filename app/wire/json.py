@@ -25,6 +25,9 @@ from app.wire.undefined import array_of
 
 MEDIA_TYPE = "application/json"
 
+Fields = dict[str, object]
+"""An answer's fields as orjson takes them."""
+
 _FEW = 8
 
 # What the parser may take in memory, if that is more than a few times the body.
@@ -75,21 +78,19 @@ def decode(
     return found.plain
 
 
-def encode(answer: BaseModel) -> bytes:
-    """The fields, tensors as arrays of numbers, without those that were never set and are None.
+def encode(fields: Fields) -> bytes:
+    """An answer's fields as they go, arrays as arrays of numbers."""
+    return orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def jsonable(body: BaseModel) -> Fields:
+    """The fields as orjson takes them, without those that were never set and are None.
+
+    Few numbers are a list, more of them an array.
 
     Raises:
         OutOfRangeError: a number is not finite, which JSON cannot say, in a field that is not
             marked as one where that means undefined, and null.
-    """
-    return orjson.dumps(jsonable(answer), option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def jsonable(body: BaseModel) -> dict[str, object]:
-    """The fields as orjson takes them: tensors are arrays or lists.
-
-    Raises:
-        OutOfRangeError: as from `encode`.
     """
     # What was set to None is null; what was left at None is left out.
     kind, known = type(body), body.__pydantic_fields_set__

@@ -38,20 +38,18 @@ def test_exactly_the_rows_of_the_allowance_are_admitted(
     limits = {"max_rows": max_rows, "max_row_samples": max_row_samples, "max_samples": 40}
     capacity = Capacity(Settings(**limits, max_elements=4_000))
     function, name = question
-    options = ((name, samples), ("refine", refine))
+    options = {name: samples, "refine": refine}
 
     most = capacity.allowance(function, SIZE, options).rows
 
-    if most:
-        capacity.admit(function, SIZE, options, rows=most)
     with pytest.raises(TooLargeError):
-        capacity.admit(function, SIZE, options, rows=most + 1)
+        capacity.refuse(function, SIZE, options, most + 1)
 
 
 def test_work_grows_with_samples() -> None:
     capacity = Capacity(Settings())
 
-    allowance = capacity.allowance(estimate_elbo, SIZE, (("num_samples", 16),))
+    allowance = capacity.allowance(estimate_elbo, SIZE, {"num_samples": 16})
 
     assert allowance.work == 200 + 16 * 100
 
@@ -59,7 +57,7 @@ def test_work_grows_with_samples() -> None:
 def test_an_explained_feature_is_one_more_row_to_impute_and_some_are_hidden_before() -> None:
     capacity = Capacity(Settings(max_row_samples=1_000))
 
-    allowance = capacity.allowance(detect, SIZE, (("num_samples", 16), ("explain", 2)))
+    allowance = capacity.allowance(detect, SIZE, {"num_samples": 16, "explain": 2})
 
     assert allowance.rows == 1_000 // (16 + 2 * 64)
     hidings = 2 * MAX_HIDDEN * MAX_TRIED
