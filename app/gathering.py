@@ -16,6 +16,8 @@ class GatheringTransport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        # Asked with every request, where the way by __getattr__ would be a long one.
+        self.is_closing = transport.is_closing
         self._held = b""
         self._call_soon = asyncio.get_running_loop().call_soon
 

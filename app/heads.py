@@ -5,7 +5,8 @@ first time it is read as ever; what came of it is remembered, and the next reque
 question at once.
 """
 
-from typing import NamedTuple
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
 
 from starlette.types import Scope
 
@@ -46,13 +47,13 @@ class Head(NamedTuple):
     content_type: bytes
     metrics: Metrics
 
-    async def answer(self, body: bytes) -> Written:
+    def answer(self, body: bytes) -> Coroutine[Any, Any, Written]:
         """The answer.
 
         Raises:
             VaeError: the body, or what it asks for, is refused.
         """
-        return await self.route.exchange(self.asked, body, self.services)
+        return self.route.exchange(self.asked, body, self.services)
 
     @property
     def patience(self) -> Patience:

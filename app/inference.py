@@ -213,8 +213,8 @@ def _rows_in(arrays: Mapping[str, Tensor]) -> int:
     """The number of rows, the same in every tensor; a request without any counts as one."""
     # len of a tensor takes ten times as long.
     counts = [rows.shape[0] for rows in arrays.values()]
-    if not counts:
-        return 1
+    if len(counts) < 2:
+        return counts[0] if counts else 1
     for name, count in zip(arrays, counts, strict=True):
         if count != counts[0]:
             message = (

@@ -34,6 +34,10 @@ _FEW = 8
 _PARSER_BYTES = 16 * 2**20
 _BYTES_OF_A_VALUE = 24
 _BEFORE_VALUES = (b",", b":", b"[", b"{")
+# Most fields of an answer hold these.
+_PLAIN = {str, int, float, bool}
+_OBJECT = (simdjson.Object, dict)
+_ARRAY = (simdjson.Array, list)
 
 # What the slow parser may take in memory: beyond it a body is refused without a closer look.
 _DIAGNOSIS_BYTES = 32 * 2**20
@@ -92,17 +96,21 @@ def jsonable(body: BaseModel) -> Fields:
         OutOfRangeError: a number is not finite, which JSON cannot say, in a field that is not
             marked as one where that means undefined, and null.
     """
-    # What was set to None is null; what was left at None is left out.
     kind, known = type(body), body.__pydantic_fields_set__
-    return {n: _field(kind, n, v) for n, v in body.__dict__.items() if v is not None or n in known}
+    fields: Fields = {}
+    for name, value in body.__dict__.items():
+        if type(value) in _PLAIN:
+            fields[name] = value
+        # What was set to None is null; what was left at None is left out.
+        elif value is not None or name in known:
+            fields[name] = _field(kind, name, value)
+    return fields
 
 
 def _field(body: type[BaseModel], name: str, value: object) -> object:
     if isinstance(value, Tensor):
         # orjson writes null for NaN.
         return _few_numbers(value) or array_of(body, name, value)
-    if isinstance(value, str):
-        return value
     if isinstance(value, dict):
         return {n: _field(body, f"{name}.{n}", v) for n, v in value.items()}
     return jsonable(value) if isinstance(value, BaseModel) else value
@@ -146,7 +154,7 @@ def _look(
     first: int,
 ) -> _Look:
     document = _parse(content)
-    if not isinstance(document, simdjson.Object | dict):
+    if not isinstance(document, _OBJECT):
         raise RefusedBodyError(
             Refusal("body", f"The body is {kind_of(document)}; needed an object.")
         )
@@ -176,11 +184,11 @@ def _look(
 
 def _plain(value: Any) -> object:  # noqa: ANN401 - any JSON value
     """An option: one value, or a short list of numbers; what is nested otherwise becomes empty."""
-    if isinstance(value, int | float | str):
+    if type(value) in _PLAIN:
         return value
-    if isinstance(value, simdjson.Object | dict):
+    if isinstance(value, _OBJECT):
         return {}
-    if isinstance(value, simdjson.Array | list):
+    if isinstance(value, _ARRAY):
         return _numbers(value) if len(value) <= _LONGEST_LIST else []
     return value
 
