@@ -1,6 +1,6 @@
 """What surrounds every request, as plain ASGI: its id, its time, its bytes, and the last resort."""
 
-import random
+import os
 import re
 import time
 from collections.abc import Mapping, MutableMapping
@@ -19,7 +19,7 @@ _LONGEST_ID = 128
 
 def new_id() -> str:
     """An id for a request that came without one."""
-    return f"{random.getrandbits(128):032x}"
+    return os.urandom(16).hex()
 
 
 class RequestLimits:
