@@ -56,12 +56,14 @@ class _Cut(NamedTuple):
     Args:
         name: The field that holds the rows.
         kind: What they are.
+        number: How many there are.
         rest: The body with an empty array in their place.
         pieces: Their text.
     """
 
     name: str
     kind: _Kind
+    number: int
     rest: bytes
     pieces: Iterator[bytes]
 
@@ -173,7 +175,9 @@ def _cut(content: bytes, name: str, kind: _Kind) -> _Cut | None:
     # As it is between the first two, so it is between all that one program writes.
     separator = kind.closing + between.group() + kind.opening
     rest = content[:start] + content[end:]
-    return _Cut(name, kind, rest, _pieces(content, start, end, separator, len(kind.closing)))
+    number = content.count(separator, start, end) + 1
+    pieces = _pieces(content, start, end, separator, len(kind.closing))
+    return _Cut(name, kind, number, rest, pieces)
 
 
 def _end(content: bytes, start: int, kind: _Kind) -> int | None:
@@ -212,6 +216,7 @@ async def _joined(cut: _Cut) -> Tensor:
     name, kind = cut.name, cut.kind
     rows = {name: kind.row} if kind.row else {}
     tables = {name: kind.table} if kind.table else {}
+    (kind.row or tables[name]).admit(cut.number)
     array = np.empty((0, *kind.shape))
     for piece in cut.pieces:
         if kind.row and b'"' in piece:
@@ -221,8 +226,6 @@ async def _joined(cut: _Cut) -> Tensor:
         more = json.decode(body, rows, (), tables, first_row=known)[name]
         if not isinstance(more, Tensor):
             raise BodyError("The text of a tensor is none.")
-        if kind.row:
-            kind.row.admit(known + len(more))
         # In place: two copies of a large tensor would be the most that a request holds.
         array.resize((known + len(more), *kind.shape), refcheck=False)
         array[known:] = more.numpy()
