@@ -29,6 +29,9 @@ def written(body: Mapping[str, "ArrayLike | Records | None"]) -> bytes:
 
 
 def _field(name: str, value: "ArrayLike | Records") -> object:
+    if isinstance(value, np.generic):
+        # A number of numpy's own, as loops over an array give them.
+        return value.item()
     if isinstance(value, _OPTIONS) or name in _TEXTS:
         return value
     return _records(value) if name == "records" else _array(name, value)  # type: ignore[arg-type]

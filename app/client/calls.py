@@ -50,7 +50,7 @@ def drift(
     model: str, *, score: str = "combined", level: float = 0.01, features: int = 10
 ) -> Call[Drift]:
     """Whether rows that were sent to `anomaly` are still like those of the calibration."""
-    query = f"score={quote(score)}&level={level!r}&features={features}"
+    query = f"score={quote(score)}&level={float(level)!r}&features={features}"
     return Call("GET", f"{_path(model)}/drift?{query}", read_drift)
 
 

@@ -5,7 +5,7 @@ ClientError
 │   └── AnswerTimeoutError      no answer in time: ask for less, or wait longer
 ├── UnexpectedAnswerError     whatever answered is no VAE service: check the address
 └── ServiceError              the service said no, and why
-    ├── RequestRefusedError     400, 415, 422: mend the request
+    ├── RequestRefusedError     400, 406, 415, 422: mend the request
     ├── NotAllowedError         401, 403: bring the right key
     ├── NotFoundError           404: no such model, version or alias
     ├── NotCalibratedError      409: calibrate the model first

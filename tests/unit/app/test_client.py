@@ -124,6 +124,17 @@ def test_a_question_posts_its_arrays_and_options(
     assert body.items() <= orjson.loads(request.content).items()
 
 
+def test_numbers_of_numpy_are_options_too() -> None:
+    request = sent_by(
+        lambda client: client.model("m").log_likelihood(
+            [[1]], num_samples=np.int64(4), target_standard_error=np.float32(0.5)
+        )
+    )
+
+    assert b'"num_samples":4,' in request.content
+    assert b'"target_standard_error":0.5' in request.content
+
+
 def test_float32_is_written_in_its_own_precision() -> None:
     request = sent_by(lambda client: client.model("m").elbo(np.array([[0.1]], np.float32)))
 
