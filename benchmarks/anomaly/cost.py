@@ -61,7 +61,8 @@ def measure_cost(seed: int) -> Cost:
     x = rows_of(made_rows(SCORED_ROWS, seed=2))
     start = time.perf_counter()
     model.scores(x)
-    return Cost(seconds, cpu_seconds, SCORED_ROWS / (time.perf_counter() - start))
+    rate = SCORED_ROWS / (time.perf_counter() - start)
+    return Cost(round(seconds, 1), round(cpu_seconds, 1), round(rate, 1))
 
 
 def cost_table(tables: Mapping[str, Sequence[Cost]]) -> str:
