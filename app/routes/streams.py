@@ -1,19 +1,19 @@
 """Questions without an end: rows come in line by line, and answers go out as there are any.
 
-Nothing is read while an answer is made or sent, so a client that sends faster than it is answered
-waits, and whatever has arrived in the meantime is the next batch.
+Whatever has arrived while answers were made and sent is the next batch. No more is read than fills
+it: a client that sends faster than it is answered waits.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import count
+from typing import Any
 
 import numpy as np
 import orjson
 import torch
 from starlette.datastructures import QueryParams
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 from torch import Tensor
 
@@ -21,7 +21,6 @@ from app.asgi import headers_of
 from app.dependencies import Services
 from app.drift import Drift
 from app.errors import (
-    BodyError,
     NotAcceptableError,
     Refusal,
     RefusedBodyError,
@@ -30,25 +29,20 @@ from app.errors import (
 )
 from app.limits import LimitedBody
 from app.loaded_model import LoadedModel
+from app.routes.arrivals import arriving
 from app.routes.media import Media, refuse_compressed
 from app.schemas.tensors import Reply
 from app.wire import json, ndjson, negotiation, options
-from app.wire.ndjson import Line, Lines
+from app.wire.ndjson import Decoder, Line, Lines
 from model_store.errors import VaeError
 
 _LONGEST_LINE = 2**24  # bytes: a line is held whole
-_MOST_ROWS = 256
+# Where rows are small, scoring one takes half as long among so many as among fifty.
+_MOST_ROWS = 512
 # This much text takes milliseconds to parse: not on the event loop.
-_LARGE_BYTES = 2**14
+_LARGE_BYTES = 2**18
 
 Endpoint = Callable[..., Awaitable[Reply]]
-
-
-class _Asked(NamedTuple):
-    """A line, and its row or what is wrong with it."""
-
-    number: int
-    row: np.ndarray | VaeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +55,7 @@ class Stream:
         endpoint: The reply to a body.
         model: The model that is asked.
         drift: Is told of the answers.
+        decoder: Reads lines for that model.
         longest: Most bytes of a line.
     """
 
@@ -69,6 +64,7 @@ class Stream:
     endpoint: Endpoint
     model: LoadedModel
     drift: Drift
+    decoder: Decoder
     longest: int
 
     @classmethod
@@ -92,7 +88,8 @@ class Stream:
                 message = f"{name} is about all rows of a request; a stream has no number of them."
                 raise RefusedBodyError(Refusal(name, message))
         longest = min(_LONGEST_LINE, services.settings.max_body_bytes)
-        stream = cls(media, chosen, endpoint, model, services.drift, longest)
+        decoder = Decoder(model.row, media.table)
+        stream = cls(media, chosen, endpoint, model, services.drift, decoder, longest)
         await stream.reply_to(model.typical_row)
         return stream
 
@@ -114,77 +111,70 @@ class Stream:
             receive.lift()
         described = [(b"content-type", ndjson.MEDIA_TYPE.encode()), *self.media.named]
         await send({"type": "http.response.start", "status": 200, "headers": described})
-        lines, more = Lines(self.longest), True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            lines.feed(message.get("body", b""))
-            more = message.get("more_body", False)
-            if not more:
-                lines.finish()
-            while batch := lines.take(_MOST_ROWS):
+        async with arriving(receive, Lines(self.longest), _MOST_ROWS) as arrivals:
+            while batch := await arrivals.take():
                 content = b"\n".join([*await self._answers(batch), b""])
                 await send({"type": "http.response.body", "body": content, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     async def _answers(self, batch: Sequence[Line]) -> list[bytes]:
         """A line for each."""
-        size = sum(len(line.content or b"") for line in batch)
-        if size < _LARGE_BYTES:
-            asked = self._read_all(batch)
+        contents = [line.content for line in batch if line.content is not None]
+        if sum(map(len, contents)) < _LARGE_BYTES:
+            found = self.decoder.decode(contents)
         else:
-            asked = await asyncio.to_thread(self._read_all, batch)
-        good = [each for each in asked if isinstance(each.row, np.ndarray)]
-        found = dict(zip((each.number for each in good), await self._ask(good), strict=True))
+            found = await asyncio.to_thread(self.decoder.decode, contents)
+        rows, read = iter(await self._ask(torch.from_numpy(found.rows))), count()
         return [
-            _written(each.number, found.get(each.number, each.row))  # type: ignore[arg-type]
-            for each in asked
+            _written(line.number, self._too_long())
+            if line.content is None
+            else _written(line.number, found.faults.get(next(read)) or next(rows))
+            for line in batch
         ]
 
-    async def _ask(self, asked: Sequence[_Asked]) -> list[dict[str, Any] | VaeError]:
-        """What is said of each row: all at once, or where one is refused one by one."""
-        if not asked:
+    async def _ask(self, rows: Tensor) -> list[dict[str, Any] | VaeError]:
+        """What is said of each row: all at once, or without those that are refused."""
+        if not len(rows):
             return []
-        rows = torch.from_numpy(np.concatenate([each.row for each in asked]))
         try:
             reply = await self.reply_to(rows)
-            reply.tell(self.drift, self.model)
-            return list(_parted(reply, len(asked)))
+            answers = _parted(reply, len(rows))
         except VaeError as error:
-            if len(asked) == 1:
+            if len(rows) == 1:
                 return [error]
-        each = await asyncio.gather(*(self._ask([one]) for one in asked))
-        return [answer for (answer,) in each]
+        else:
+            reply.tell(self.drift, self.model)
+            return answers
+        half = len(rows) // 2
+        return [*await self._ask(rows[:half]), *await self._ask(rows[half:])]
 
-    def _read_all(self, batch: Sequence[Line]) -> list[_Asked]:
-        return [self._read(line) for line in batch]
-
-    def _read(self, line: Line) -> _Asked:
-        if line.content is None:
-            message = f"It has more than {self.longest:,} bytes; fewer are needed."
-            return _Asked(line.number, TooManyBytesError(message))
-        try:
-            return _Asked(
-                line.number, ndjson.decode(line.content, self.model.row, self.media.table)
-            )
-        except (BodyError, TooManyBytesError) as error:
-            return _Asked(line.number, error)
+    def _too_long(self) -> VaeError:
+        return TooManyBytesError(f"It has more than {self.longest:,} bytes; fewer are needed.")
 
 
-def _parted(reply: Reply, rows: int) -> Iterator[dict[str, Any]]:
+def _parted(reply: Reply, rows: int) -> list[dict[str, Any] | VaeError]:
     """The parts of a reply that are about one row each."""
-    fields: Mapping[str, Any] = orjson.loads(json.encode(json.jsonable(reply)))
-    of_rows = {name: value for name, value in fields.items() if isinstance(value, list)}
-    by_name = {n: v for n, v in fields.items() if isinstance(v, dict) and n != "model"}
-    for row in range(rows):
-        own = {name: values[row] for name, values in of_rows.items()}
-        yield own | {n: {key: each[row] for key, each in v.items()} for n, v in by_name.items()}
+    columns: dict[str, Sequence[Any]] = {}
+    for name, value in json.jsonable(reply).items():
+        if isinstance(value, dict) and name != "model":
+            by_kind = {kind: _numbers(values) for kind, values in value.items()}
+            columns[name] = [{k: v[row] for k, v in by_kind.items()} for row in range(rows)]
+        elif isinstance(value, list | np.ndarray):
+            columns[name] = _numbers(value)
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def _numbers(column: Any) -> Sequence[Any]:  # noqa: ANN401 - what orjson takes for an array
+    """A column's entries; those of float32 as they are, for else they would have more digits."""
+    if isinstance(column, np.ndarray) and column.dtype != np.float32:
+        entries: list[Any] = column.tolist()
+        return entries
+    return list(column)
 
 
 def _written(number: int, answer: dict[str, Any] | VaeError) -> bytes:
     said = _problem(number, answer) if isinstance(answer, VaeError) else answer
-    return orjson.dumps({"line": number, **said})
+    return orjson.dumps({"line": number, **said}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _problem(number: int, error: VaeError) -> dict[str, Any]:
