@@ -185,13 +185,12 @@ def calibrate(
     now, before = made.document.calibration, old.document.calibration
     name = old.model.name
     if as_json:
-        described = [each and each.model_dump(mode="json") for each in (now, before)]
         _print_json(
             {
                 "name": name,
                 "version": version,
-                "calibration": described[0],
-                "before": described[1],
+                "calibration": now and now.model_dump(mode="json"),
+                "before": before and before.model_dump(mode="json"),
                 "ignored_columns": rows.ignored,
             }
         )

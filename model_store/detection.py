@@ -87,10 +87,7 @@ def detect(
         vae, x, reference=calibration.reference, num_samples=num_samples, seed=seed
     )
     flat = x.flatten(1).double()
-    observed = ~flat.isnan()
-    contributions = statistics.contributions.flatten(1).double().cpu()
-    usual = torch.where(observed, calibration.typical.double().flatten().cpu(), 0.0)
-    excess = contributions - usual
+    usual = torch.where(flat.isnan(), 0.0, calibration.typical.double().flatten().cpu())
     explanation = None
     if explain:
         made = attribute(
@@ -100,7 +97,7 @@ def detect(
     return Detection(
         scores=dict(calibration.scores(statistics)),
         typical=usual.sum(dim=1),
-        excess=excess,
+        excess=statistics.contributions.flatten(1).double().cpu() - usual,
         kl_divergence=statistics.kl_divergence,
         explanation=explanation,
     )

@@ -120,9 +120,8 @@ def fit_constants(
     x = _with_logarithms(features, train.reshape(train.shape[0], -1), offset)
     low, high = ranges(features, x)
     shift, spread = moments(x, low, high - low)
-    gaussian = np.array([feature.likelihood == "gaussian" for feature in features])
-    if scale in ("shared", "fixed") and gaussian.any():
-        spread[gaussian] = pooled(spread[gaussian])
+    if scale in ("shared", "fixed"):
+        _pool_gaussians(features, spread)
     _resist_outliers(features, x, shift, spread)
     _span_intervals(features, low, high, (shift, spread), is_image=train.ndim > 2)
     untouched = np.array([feature.transform == "none" for feature in features])
@@ -196,6 +195,12 @@ def _with_logarithms(features: Sequence[Feature], x: np.ndarray, offset: np.ndar
     values = x.astype(np.float64)
     values[:, columns] = np.log(values[:, columns] + offset[columns])
     return values
+
+
+def _pool_gaussians(features: Sequence[Feature], spread: np.ndarray) -> None:
+    gaussian = np.array([feature.likelihood == "gaussian" for feature in features])
+    if gaussian.any():
+        spread[gaussian] = pooled(spread[gaussian])
 
 
 def _resist_outliers(
