@@ -8,43 +8,69 @@ import numpy as np
 
 from app.shared_numbers import Key, Numbers
 from model_store.drift import ContributionShift, DriftState, DriftTest, Floats
+from model_store.feature_drift import FeatureTest
 
 # The second word is what the numbers mean: others stay unread.
-PREFIX = ("drift", "1")
+PREFIX = ("drift", "2")
 
-_ROWS, _LOG_E_VALUE, _LOG_PEAK, _HEAD = 0, 1, 2, 3
+_ROWS, _LOG_E_VALUE, _LOG_PEAK, _OWN_PEAK, _HEAD = 0, 1, 2, 3, 4
 _SUMS = 4  # of each feature
+_LOG_TESTS = log(2)
 _LARGEST_LOG = 700.0  # exp of more is no float64
+
+
+@dataclass(frozen=True, eq=False)
+class DriftTests:
+    """What rows are tested with.
+
+    Args:
+        p_values: How unusual rows are as a whole.
+        features: What their features contribute.
+        num_features: How many those are.
+    """
+
+    p_values: DriftTest
+    features: FeatureTest
+    num_features: int
+
+    @property
+    def width_of_features(self) -> int:
+        """How many bets there are on features."""
+        return FeatureTest.width(self.num_features)
 
 
 class Observed:
     """What one process has seen, written through to the numbers it shares.
 
+    Its e-value is half of that of the p-values or half of that of the features, whichever is more.
+
     Args:
-        test: Of the model's calibration, for one kind of score.
+        tests: Of the model's calibration, for one kind of score.
         numbers: As many as `width` says; all are 0 before the first row.
     """
 
-    def __init__(self, test: DriftTest, numbers: "Numbers | list[float]") -> None:
-        self._test = test
+    def __init__(self, tests: DriftTests, numbers: "Numbers | list[float]") -> None:
+        self._tests = tests
         self._values: Floats = np.asarray(numbers, dtype=np.float64)
-        start = test.start()
-        bins, bets = len(start.counts), len(start.log_stakes)
-        _, self._counts, self._stakes, sums = np.split(self._values, np.cumsum([_HEAD, bins, bets]))
-        self._sums = sums.reshape(_SUMS, -1)
+        start, features = tests.p_values.start(), tests.num_features
+        ends = np.cumsum([_HEAD, len(start.counts), len(start.log_stakes), _SUMS * features])
+        _, self._counts, self._stakes, sums, gamblers = np.split(self._values, ends)
+        self._sums = sums.reshape(_SUMS, features)
+        self._gamblers = gamblers.reshape(features, -1)
 
     @staticmethod
-    def width(test: DriftTest, features: int) -> int:
+    def width(tests: DriftTests) -> int:
         """How many numbers it takes."""
-        start = test.start()
-        return _HEAD + len(start.counts) + len(start.log_stakes) + _SUMS * features
+        start, features = tests.p_values.start(), tests.num_features
+        of_p_values = len(start.counts) + len(start.log_stakes)
+        return _HEAD + of_p_values + _SUMS * features + tests.width_of_features
 
     @property
     def state(self) -> DriftState:
         """Of the test."""
         if not self._values[_ROWS]:
-            return self._test.start()
-        return DriftState(self._counts, self._stakes, float(self._values[_LOG_PEAK]))
+            return self._tests.p_values.start()
+        return DriftState(self._counts, self._stakes, float(self._values[_OWN_PEAK]))
 
     @property
     def shift(self) -> ContributionShift:
@@ -53,12 +79,21 @@ class Observed:
 
     def observe(self, p_values: Floats, excess: Floats) -> None:
         """More rows have come; see `DriftTest.after` and `ContributionShift.after`."""
-        state = self._test.after(self.state, p_values)
+        if not len(p_values):
+            return
+        before = self.state
+        state = self._tests.p_values.after(before, p_values)
+        stakes = self._gamblers if before.rows else FeatureTest.start(self._tests.num_features)
+        features = self._tests.features.after(stakes, self.shift, before.rows, excess)
         shift = self.shift.after(excess)
+        log_e_value = max(state.log_e_value, features.log_e_value) - _LOG_TESTS
+        most = max(state.log_peak, features.log_e_value) - _LOG_TESTS
+        log_peak = max(float(self._values[_LOG_PEAK]), most)
+        head = (state.rows, log_e_value, log_peak, state.log_peak)
         sums = (shift.rows, shift.above, shift.below, shift.excess)
-        head = (state.rows, state.log_e_value, state.log_peak)
+        parts = (head, state.counts, state.log_stakes, *sums, features.log_stakes.ravel())
         # At once: whoever reads meanwhile sees what was before or what is after.
-        self._values[:] = np.concatenate([head, state.counts, state.log_stakes, *sums])
+        self._values[:] = np.concatenate(parts)
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from rich.progress import track
 from rich.table import Table
 
+from app.observed import DriftTests, Evidence, Observed
 from benchmarks.real_data.runs import config_of, train
-from model_store.calibration import Calibration
+from model_store.calibration import MEDIAN_ROWS, Calibration
 from model_store.drift import DriftTest
+from model_store.feature_drift import FeatureTest
 from model_store.store import FolderStore
 from model_store.vae.model import VAE
 
 Floats = NDArray[np.float64]
 
-ALARM = np.log(100)
+LEVEL = 0.01
 SETS = ("ad_pageblocks", "ad_satellite", "ad_optdigits", "ad_pendigits", "ad_shuttle")
 """Those with 2,000 normal rows and more in each half."""
 
@@ -35,28 +37,36 @@ class Watched:
     calibration: Calibration
     fresh: Floats
 
-    def p_values(self, rows: Floats) -> Floats:
-        """Of the default score; the smallest for values that the model has no density for."""
+    def rows_to_alarm(self, rows: Floats) -> float:
+        """Of a stream that begins with these rows; infinite if there is no alarm."""
+        by = self.calibration
+        test = DriftTest.of(by.p_values("combined", by.ascending["combined"]).numpy())
+        medians = FeatureTest.of(min(by.rows, MEDIAN_ROWS))
+        tests = DriftTests(test, medians, rows.shape[1])
+        numbers = memoryview(bytearray(8 * Observed.width(tests))).cast("d")
+        observed, (p_values, excess) = Observed(tests, numbers), self._of(rows)
+        for k in range(len(rows)):
+            observed.observe(p_values[k : k + 1], excess[k : k + 1])
+            if Evidence.of([numbers.tolist()], workers=1).alarm(LEVEL):
+                return k + 1
+        return np.inf
+
+    def _of(self, rows: Floats) -> tuple[Floats, Floats]:
+        """The p-values of the default score, and what features contribute beyond what is typical.
+
+        Of a row that the model has no density for the smallest p-value, and no contributions.
+        """
         x = torch.from_numpy(rows)
         inside = self.vae.in_support(x).all(dim=1)
         p_values = torch.full((len(x),), self.calibration.smallest_rate, dtype=torch.float64)
+        excess = torch.zeros_like(x)
         parts = [
-            self.calibration.scores(self.calibration.statistics(self.vae, block))["combined"]
-            for block in x[inside].split(_AT_ONCE)
+            self.calibration.statistics(self.vae, block) for block in x[inside].split(_AT_ONCE)
         ]
-        p_values[inside] = self.calibration.p_values("combined", torch.cat(parts))
-        return p_values.numpy()
-
-    def rows_to_alarm(self, rows: Floats) -> float:
-        """Of a stream that begins with these rows; infinite if there is no alarm."""
-        ascending = self.calibration.ascending["combined"]
-        test = DriftTest.of(self.calibration.p_values("combined", ascending).numpy())
-        state = test.start()
-        for k, p_value in enumerate(self.p_values(rows)):
-            state = test.after(state, np.array([p_value]))
-            if state.log_peak >= ALARM:
-                return k + 1
-        return np.inf
+        scores = [self.calibration.scores(part)["combined"] for part in parts]
+        p_values[inside] = self.calibration.p_values("combined", torch.cat(scores))
+        excess[inside] = torch.cat([p.contributions for p in parts]) - self.calibration.typical
+        return p_values.numpy(), excess.numpy()
 
 
 def real_delays(data: Path, seed: int = 0) -> Table:

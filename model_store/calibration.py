@@ -33,7 +33,8 @@ DEFAULT_SAMPLES = 16
 MAX_BASELINE_ROWS = 2_048
 """Rows that tell what is usual; more tell no more of it."""
 
-_ROWS_AT_ONCE = 2_048  # so that a table of their features is no burden
+MEDIAN_ROWS = 2_048
+"""Calibration rows that medians of contributions are those of, and rows scored at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,7 @@ def recalibrate(vae: VAE, rows: Tensor, calibration: Calibration) -> Calibration
     if not len(rows):
         raise ValueError("Calibration needs at least one row; got none.")
     # The first rows tell what is typical as well as all of them would.
-    first, *others = rows.split(_ROWS_AT_ONCE)
+    first, *others = rows.split(MEDIAN_ROWS)
     statistics = calibration.statistics(vae, first)
     typical = medians(observed_contributions(statistics))
     parts = [calibration.scores(statistics)]

@@ -39,6 +39,9 @@ _HEIGHTS = (0.25, 0.75)
 # whenever a change comes, there is some left to bet on it.
 _ROWS = 1000.0
 
+ROUNDING = 1e-5
+"""Nats by which the contribution of equal rows may differ, which then is just what is typical."""
+
 
 @dataclass(frozen=True, eq=False)
 class DriftState:
@@ -63,7 +66,7 @@ class DriftState:
     def log_e_value(self) -> float:
         """Log of the capital, of which 1 was there at the start."""
         staked = _log_sum(self.log_stakes)
-        return float(np.logaddexp(staked, np.log(_unspent(self.counts.sum()))))
+        return float(np.logaddexp(staked, np.log(left_unspent(self.counts.sum()))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +120,7 @@ class DriftTest:
         fair = urns @ self._densities.T / urns.sum(axis=1, keepdims=True)
         log_gains = np.log(self._densities.T[bins] / fair)
         log_stakes = _staked(state, log_gains)
-        log_unspent = np.log(_unspent(state.rows + np.arange(1, len(bins) + 1)))
+        log_unspent = np.log(left_unspent(state.rows + np.arange(1, len(bins) + 1)))
         log_e_values = np.logaddexp(_log_sum(log_stakes), log_unspent)
         peak = max(state.log_peak, float(log_e_values.max()))
         return DriftState(counts[-1], log_stakes[-1], peak)
@@ -175,10 +178,11 @@ class ContributionShift:
             excess: What the features of these rows contribute, less the median contribution of the
                 feature in the calibration; 0 where missing, (rows, features).
         """
+        above, below = (side.sum(axis=0) for side in sides(excess))
         return ContributionShift(
-            self.rows + (excess != 0).sum(axis=0),
-            self.above + (excess > 0).sum(axis=0),
-            self.below + (excess < 0).sum(axis=0),
+            self.rows + above + below,
+            self.above + above,
+            self.below + below,
             self.excess + excess.sum(axis=0),
         )
 
@@ -195,9 +199,14 @@ class ContributionShift:
         return beyond / np.sqrt(np.maximum(variance, 0.25))
 
 
+def sides(excess: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each contribution is more than what is typical, and whether less; see `ROUNDING`."""
+    return excess > ROUNDING, excess < -ROUNDING
+
+
 def _staked(state: DriftState, log_gains: Floats) -> Floats:
     """Log of the capital on each bet after each row: it gains, and gets some of what is unspent."""
-    unspent = _unspent(state.rows + np.arange(len(log_gains) + 1))
+    unspent = left_unspent(state.rows + np.arange(len(log_gains) + 1))
     added = np.log(-np.diff(unspent)[:, None] / log_gains.shape[1])
     so_far = log_gains.cumsum(axis=0)
     # What is added before a row gains by it too: in units of the gains from the first row on.
@@ -207,8 +216,8 @@ def _staked(state: DriftState, log_gains: Floats) -> Floats:
     return grown
 
 
-def _unspent(rows: Floats | NDArray[np.int64]) -> Floats:
-    """What has not been bet on anything after so many rows."""
+def left_unspent(rows: Floats | NDArray[np.int64]) -> Floats:
+    """The share of the capital that has not been bet on anything after so many rows."""
     left: Floats = 0.5 / (1 + np.log1p(rows / _ROWS))
     return left
 

@@ -41,7 +41,7 @@ class DriftReply(BaseModel):
     rows: int = Field(description="That had a p-value of this score.")
     calibration_rows: int = Field(description="What they were compared with.")
     e_value: float = Field(
-        description="Evidence that the rows have changed: 1 at first, 1 on average while they have "
+        description="Evidence that the rows have changed: 1 on average at most while they have "
         "not, and ever larger when they have. With several workers the mean of theirs."
     )
     log_e_value: float = Field(description="Its natural logarithm.")

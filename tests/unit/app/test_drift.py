@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from app.drift_file import DriftFile
-from app.observed import Evidence, Observed
-from model_store.drift import DriftTest
+from app.observed import DriftTests, Evidence, Observed
+from model_store.drift import ContributionShift, DriftTest
+from model_store.feature_drift import FeatureTest
 
 TEST = DriftTest.of(np.arange(2, 101) / 100)
-SEEN = {("drift", "1", "m", "1", "abc", "combined"): [1.0, 0.1, 1 / 3, -1e300]}
+TESTS = DriftTests(TEST, FeatureTest.of(99), 2)
+SEEN = {("drift", "2", "m", "1", "abc", "combined"): [1.0, 0.1, 1 / 3, -1e300]}
 
 
 def observed(*batches: list[float]) -> Observed:
     """By a process that has seen these p-values of rows with two features."""
-    seen = Observed(TEST, [0.0] * Observed.width(TEST, 2))
+    seen = Observed(TESTS, [0.0] * Observed.width(TESTS))
     for p_values in batches:
         seen.observe(np.array(p_values), np.ones((len(p_values), 2)))
     return seen
@@ -38,13 +40,33 @@ def test_what_is_observed_is_what_the_test_says() -> None:
 
 
 def test_the_numbers_are_all_that_is_known() -> None:
-    numbers = np.zeros(Observed.width(TEST, 2))
-    Observed(TEST, memoryview(numbers)).observe(np.array([0.01, 0.5]), np.ones((2, 2)))
+    numbers = np.zeros(Observed.width(TESTS))
+    Observed(TESTS, memoryview(numbers)).observe(np.array([0.01, 0.5]), np.ones((2, 2)))
 
-    again = Observed(TEST, numbers.tolist())
+    again = Observed(TESTS, numbers.tolist())
 
     np.testing.assert_array_equal(again.state.log_stakes, observed([0.01, 0.5]).state.log_stakes)
     np.testing.assert_array_equal(again.shift.rows, [2, 2])
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_the_e_value_is_half_of_the_larger_one_of_two(moved: int) -> None:
+    """Of many small p-values, or of a feature that always contributes more."""
+    numbers = np.zeros(Observed.width(TESTS))
+    generator = np.random.default_rng(0)
+    p_values = generator.uniform(0.01, 0.1 if moved == 0 else 1.0, 200)
+    excess = generator.normal([0.0, 5.0 * moved], size=(200, 2))
+
+    Observed(TESTS, memoryview(numbers)).observe(p_values, excess)
+
+    of_p_values = TEST.after(TEST.start(), p_values).log_e_value
+    nothing = ContributionShift.start(2)
+    of_features = TESTS.features.after(FeatureTest.start(2), nothing, 0, excess).log_e_value
+    larger = (of_p_values, of_features)[moved]
+    assert larger == max(of_p_values, of_features) > 10
+    assert Evidence.of([numbers.tolist()], workers=1).log_e_value == pytest.approx(
+        larger - math.log(2)
+    )
 
 
 def test_the_evidence_of_several_is_the_mean_of_their_e_values() -> None:
