@@ -73,7 +73,7 @@ def _family(pid: int) -> list[Path]:
 
 
 def _kibibytes(file: Path, field: str) -> int:
-    found = re.search(rf"^{field}: +(\d+) kB", file.read_text(), re.MULTILINE)
+    found = re.search(rf"^{field}:\s+(\d+) kB", file.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError(f"{file} does not say {field}; needed a newer Linux.")
     return int(found[1])
