@@ -32,8 +32,10 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         store = Path(folder)
         _publish(store)
-        rows = [[f"a service of {n} workers", f"{_megabytes(store, [n]):.0f}"] for n in WORKERS]
-        rows += [[f"{n} services of one", f"{_megabytes(store, [1] * n):.0f}"] for n in SERVICES]
+        rows = [[f"workers of one service: {n}", f"{_megabytes(store, [n]):.0f}"] for n in WORKERS]
+        rows += [
+            [f"services of one worker: {n}", f"{_megabytes(store, [1] * n):.0f}"] for n in SERVICES
+        ]
     print(markdown(["", "MB"], rows))
 
 
