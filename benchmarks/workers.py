@@ -36,7 +36,7 @@ def main() -> None:
         rows += [
             [f"services of one worker: {n}", f"{_megabytes(store, [1] * n):.0f}"] for n in SERVICES
         ]
-    print(markdown(["", "MB"], rows))
+    print(markdown(["workers", "MB"], rows))
 
 
 def _publish(store: Path) -> None:
