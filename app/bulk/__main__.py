@@ -38,6 +38,9 @@ def score_file(  # noqa: PLR0913 - one parameter for each flag
         float,
         typer.Option("--false-positive-rate", help="The share of clean rows that may be flagged."),
     ] = 0.01,
+    explain: Annotated[
+        int, typer.Option(min=0, help="How many features of each row to name, with what they add.")
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object at the end, only.")
@@ -45,8 +48,8 @@ def score_file(  # noqa: PLR0913 - one parameter for each flag
 ) -> None:
     """Say how unusual every row of FILE is, which may be larger than the memory.
 
-    The columns of FILE come back with score, p_value, is_anomaly and note. The same command goes on
-    with a run that was interrupted.
+    The columns of FILE come back with score, p_value, is_anomaly and note, and with top_feature and
+    more for --explain. The same command goes on with a run that was interrupted.
     """
     # Torch takes seconds to import; a wrong argument should not.
     from app.bulk.display import Display  # noqa: PLC0415
@@ -55,7 +58,7 @@ def score_file(  # noqa: PLR0913 - one parameter for each flag
     from model_store.errors import InvalidNameError, NotInStoreError, VaeError  # noqa: PLC0415
 
     try:
-        run = Run(Task(model, rows, out, store, score, rate))
+        run = Run(Task(model, rows, out, store, score, rate, explain))
         Display(quiet=quiet, as_json=as_json).show(run)
     except KeyboardInterrupt:
         _fail(f"Interrupted; the same command goes on with {out.name}.", WORLDS_FAILURE)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from app.bulk.added import Added
 from app.bulk.blocks import Source
 from app.bulk.csv_file import CsvSource
 from app.bulk.errors import PARQUET_NEEDED, RefusedError
 from app.bulk.npy_file import NpySource
-from app.bulk.sinks import CsvSink, Sink, free_names
+from app.bulk.sinks import CsvSink, Sink
 from app.wire.columns import columns_of
 from model_store.schema import ModelSchema
 
@@ -58,20 +59,25 @@ def source_of(path: Path, model: ModelSchema) -> Source:
     return ParquetSource(path, columns)
 
 
-def sink_of(path: Path, source: Source) -> Sink:
+def sink_of(path: Path, source: Source, explain: int = 0) -> Sink:
     """What writes an answer that repeats the columns of a source.
+
+    Args:
+        path: The answer.
+        source: What is answered.
+        explain: How many features of each row are named.
 
     Raises:
         RefusedError: it needs a library that is not there.
     """
-    names = free_names(source.names)
+    added = Added.beside(source.names, explain)
     if _ends(path, (".csv",)):
-        return CsvSink(path, source.layout, names)
+        return CsvSink(path, source.layout, added)
     try:
         from app.bulk.parquet_sink import ParquetSink  # noqa: PLC0415 - polars is an extra
     except ModuleNotFoundError:
         raise RefusedError(PARQUET_NEEDED) from None
-    return ParquetSink(path, source.names, names)
+    return ParquetSink(path, source.names, added)
 
 
 def _ends(path: Path, suffixes: tuple[str, ...]) -> bool:

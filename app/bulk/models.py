@@ -29,11 +29,17 @@ class CalibratedModel:
     vae: VAE
     calibration: Calibration
 
-    def scorer(self, score: str, rate: float) -> Scorer:
+    def scorer(self, score: str, rate: float, explain: int = 0) -> Scorer:
         """What gives the verdicts.
 
+        Args:
+            score: By which score.
+            rate: The share of clean rows that may be flagged.
+            explain: How many features of each row to name.
+
         Raises:
-            RefusedError: there is no such score, or the calibration tells no such rate.
+            RefusedError: there is no such score, the calibration tells no such rate, or the model
+                has not so many features.
         """
         kind = next((kind for kind in SCORE_KINDS if kind == score), None)
         if kind is None:
@@ -45,7 +51,10 @@ class CalibratedModel:
                 f"--false-positive-rate is {rate:g}; from {smallest:.6g} to below 1 is needed, for "
                 f"{self.reference} was calibrated by {self.calibration.rows:,} rows."
             )
-        return Scorer(self.vae, self.calibration, self.document.model.features, kind, rate)
+        features = self.document.model.features
+        if explain > len(features):
+            raise RefusedError(f"--explain is {explain}; this model has {len(features)} features.")
+        return Scorer(self.vae, self.calibration, features, kind, rate, explain)
 
 
 def opened(store: Path, text: str) -> CalibratedModel:

@@ -4,17 +4,17 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import polars as pl
 
+from app.bulk.added import Added
 from app.bulk.blocks import Block
 from app.bulk.scoring import Verdicts
 from app.bulk.sinks import Sink, lock
 from model_store.durable import sync_folder
 
-# Of the added columns.
-_KINDS = (pl.Float64, pl.Float64, pl.Boolean, pl.String)
+_KINDS = {float: pl.Float64, bool: pl.Boolean, str: pl.String}
 
 
 class ParquetSink(Sink):
@@ -23,13 +23,14 @@ class ParquetSink(Sink):
     Args:
         out: The file.
         taken: The names of the columns that come.
-        names: Those of the added columns.
+        added: The others.
     """
 
-    def __init__(self, out: Path, taken: Sequence[str], names: Sequence[str]) -> None:
+    def __init__(self, out: Path, taken: Sequence[str], added: Added) -> None:
         super().__init__(out)
         self._taken = taken
-        self._names = names
+        self._added = added
+        self._kinds = {name: _KINDS[kind] for name, kind in added.kinds.items()}
         self._frames: list[pl.DataFrame] = []
         self._parts = 0
         self._lock: IO[bytes]
@@ -51,11 +52,11 @@ class ParquetSink(Sink):
 
     def write(self, block: Block, verdicts: Verdicts) -> None:
         """Adds rows to the next part."""
-        notes = [verdicts.notes.get(row) for row in range(len(verdicts.score))]
-        added: tuple[Any, ...] = (verdicts.score, verdicts.p_value, verdicts.is_anomaly, notes)
         columns = dict(block.columns())
-        for name, values, kind in zip(self._names, added, _KINDS, strict=True):
-            columns[name] = pl.Series(values, dtype=kind, nan_to_null=True)
+        for (name, kind), cells in zip(
+            self._kinds.items(), self._added.cells(verdicts), strict=True
+        ):
+            columns[name] = pl.Series(cells, dtype=kind)
         self._frames.append(pl.DataFrame(columns))
 
     def commit(self) -> int:
@@ -73,9 +74,7 @@ class ParquetSink(Sink):
         """Joins the parts."""
         if self.commit() == 0:
             # What columns without rows would hold is not known.
-            kinds = dict.fromkeys(self._taken, pl.String) | dict(
-                zip(self._names, _KINDS, strict=True)
-            )
+            kinds = dict.fromkeys(self._taken, pl.String) | self._kinds
             self._frames.append(pl.DataFrame(schema=kinds))
         parts = [self._path(number) for number in range(self.commit())]
         whole = self.part / "whole.parquet"

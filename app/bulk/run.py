@@ -28,6 +28,7 @@ class Task:
         store: Folder of the models.
         score: By which score.
         rate: The share of clean rows that may be flagged.
+        explain: How many features of each row to name.
     """
 
     model: str
@@ -36,6 +37,7 @@ class Task:
     store: Path
     score: str = "combined"
     rate: float = 0.01
+    explain: int = 0
 
 
 class Step(NamedTuple):
@@ -69,9 +71,9 @@ class Run:
         check_paths(task.rows, task.out)
         model = opened(task.store, task.model)
         self.model, self.out = model.reference, task.out
-        self._scorer = model.scorer(task.score, task.rate)
+        self._scorer = model.scorer(task.score, task.rate, task.explain)
         self._source = source_of(task.rows, model.document.model)
-        self._sink = sink_of(task.out, self._source)
+        self._sink = sink_of(task.out, self._source, task.explain)
         with told(task.rows.name, "read"):
             file = task.rows.stat()
         run = {
@@ -82,6 +84,7 @@ class Run:
             "digest": model.document.digest,
             "score": task.score,
             "false_positive_rate": task.rate,
+            "explain": task.explain,
         }
         self._journal = Journal(task.out.with_name(f"{task.out.name}.part.json"), run)
         self.begun = self._journal.last()

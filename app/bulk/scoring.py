@@ -1,7 +1,7 @@
 """Rows to verdicts, several blocks at the same time and in the order of the file."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from app.bulk.blocks import Block
+from app.schemas.explanations import FeatureExplanation, explanations_of
 from app.wire.columns import shown
 from model_store.calibration import Calibration, ScoreKind
+from model_store.detection import detect
 from model_store.errors import SupportError
 from model_store.schema import Feature
 from model_store.vae.model import VAE
@@ -26,12 +28,14 @@ class Verdicts:
         p_value: Conformal; the smallest there is where a row has no score, (rows,).
         is_anomaly: Whether it is flagged, (rows,).
         notes: Why a row has no score, by its place.
+        explanations: The features of each row that make it unusual most; none where not asked for.
     """
 
     score: np.ndarray
     p_value: np.ndarray
     is_anomaly: np.ndarray
     notes: Mapping[int, str]
+    explanations: Sequence[Sequence[FeatureExplanation]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,7 @@ class Scorer:
         features: Its features in flat order.
         kind: By which score.
         rate: The p-value up to which rows are flagged.
+        explain: How many features of each row to name.
     """
 
     vae: VAE
@@ -54,6 +59,7 @@ class Scorer:
     features: tuple[Feature, ...]
     kind: ScoreKind
     rate: float
+    explain: int = 0
 
     def __call__(self, block: Block) -> Verdicts:
         """The verdicts on a block's rows."""
@@ -62,13 +68,29 @@ class Scorer:
         p_value = np.full(len(block.inputs), self.calibration.smallest_rate)
         good = np.ones(len(block.inputs), dtype=bool)
         good[list(notes)] = False
+        explanations: list[Sequence[FeatureExplanation]] = [()] * len(good)
         if good.any():
             rows = block.inputs[torch.from_numpy(good)] if notes else block.inputs
-            statistics = self.calibration.statistics(self.vae, rows)
-            scores = self.calibration.scores(statistics)[self.kind]
+            scores, why = self._detect(rows)
             score[good] = scores.cpu().numpy()
             p_value[good] = self.calibration.p_values(self.kind, scores).cpu().numpy()
-        return Verdicts(score, p_value, p_value <= self.rate, notes)
+            for row, features in zip(good.nonzero()[0].tolist(), why, strict=False):
+                explanations[row] = features
+        return Verdicts(score, p_value, p_value <= self.rate, notes, explanations)
+
+    def _detect(self, rows: Tensor) -> tuple[Tensor, Sequence[Sequence[FeatureExplanation]]]:
+        """Scores, and the features to blame if they were asked for."""
+        detection = detect(
+            self.vae,
+            rows,
+            calibration=self.calibration,
+            num_samples=self.calibration.num_samples,
+            seed=self.calibration.seed,
+            explain=self.explain,
+        )
+        named = detection.explanation
+        why = [] if named is None else explanations_of(self.features, named)
+        return detection.scores[self.kind], why
 
     def _outside(self, flat: Tensor) -> dict[int, str]:
         """What is wrong with rows that hold a value outside its feature's support."""

@@ -3,19 +3,15 @@
 import fcntl
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-import numpy as np
-
+from app.bulk.added import Added
 from app.bulk.blocks import Block, Layout, written
 from app.bulk.errors import RefusedError
 from app.bulk.scoring import Verdicts
 from model_store.durable import sync_folder
-
-ADDED = ("score", "p_value", "is_anomaly", "note")
 
 
 class Sink(ABC):
@@ -64,13 +60,13 @@ class CsvSink(Sink):
     Args:
         out: The file.
         layout: How the source writes its rows.
-        names: Those of the added columns.
+        added: The columns at their ends.
     """
 
-    def __init__(self, out: Path, layout: Layout, names: Sequence[str]) -> None:
+    def __init__(self, out: Path, layout: Layout, added: Added) -> None:
         super().__init__(out)
         self._layout = layout
-        self._names = names
+        self._added = added
         self._file: IO[bytes]
 
     def has(self, mark: int) -> bool:
@@ -86,14 +82,15 @@ class CsvSink(Sink):
             self._file.truncate(mark)
         if not mark:
             layout = self._layout
-            (added,) = written([self._names], layout.separator)
+            (added,) = written([self._added.kinds], layout.separator)
             line = f"{layout.mark}{layout.header}{layout.separator}{added}{layout.line_end}"
             self._file.write(line.encode())
 
     def write(self, block: Block, verdicts: Verdicts) -> None:
         """Adds lines."""
         separator, end = self._layout.separator, self._layout.line_end
-        added = written(_cells(verdicts), separator)
+        columns = map(_texts, self._added.cells(verdicts))
+        added = written(zip(*columns, strict=True), separator)
         lines = [
             f"{line}{separator}{cells}{end}"
             for line, cells in zip(block.lines(), added, strict=True)
@@ -119,15 +116,6 @@ class CsvSink(Sink):
             self._file.close()
 
 
-def free_names(taken: Sequence[str]) -> tuple[str, ...]:
-    """What the added columns are called beside those: `score`, or else `score_2`."""
-    names = list(taken)
-    for name in ADDED:
-        numbered = (f"{name}_{number}" for number in range(2, len(names) + 3))
-        names.append(next(free for free in (name, *numbered) if free not in names))
-    return tuple(names[len(taken) :])
-
-
 def lock(file: IO[bytes], name: str) -> None:
     """Keeps a file from others until it is closed.
 
@@ -141,10 +129,8 @@ def lock(file: IO[bytes], name: str) -> None:
         raise RefusedError(f"{name} is being written by another vae-score.") from None
 
 
-def _cells(verdicts: Verdicts) -> Iterator[tuple[object, ...]]:
-    flags = np.where(verdicts.is_anomaly, "true", "false").tolist()
-    scores = verdicts.score.tolist()
-    notes = [""] * len(scores)
-    for row, note in verdicts.notes.items():
-        scores[row], notes[row] = "", note
-    return zip(scores, verdicts.p_value.tolist(), flags, notes, strict=True)
+def _texts(column: list[Any]) -> list[Any]:
+    """The cells of a column as CSV takes them."""
+    if column and isinstance(column[0], bool):
+        return ["true" if flag else "false" for flag in column]
+    return column

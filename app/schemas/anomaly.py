@@ -241,7 +241,7 @@ def _why(detection: Detection, model: LoadedModel) -> dict[str, Any]:
     if explanation is None:
         return {}
     return {
-        "explanation": explanations_of(model, explanation),
+        "explanation": explanations_of(model.features, explanation),
         "elbo_score": detection.scores["elbo"],
         "typical": detection.typical,
         "other_features": explanation.rest,

@@ -7,7 +7,6 @@ from typing import NotRequired
 from torch import Tensor
 from typing_extensions import TypedDict
 
-from app.loaded_model import LoadedModel
 from model_store.detection import Explanation
 from model_store.schema import Feature
 from model_store.vae.estimators.conditionals import NO_FEATURE
@@ -33,7 +32,9 @@ class FeatureExplanation(TypedDict):
     """Of the category that was expected."""
 
 
-def explanations_of(model: LoadedModel, explanation: Explanation) -> list[list[FeatureExplanation]]:
+def explanations_of(
+    features: Sequence[Feature], explanation: Explanation
+) -> list[list[FeatureExplanation]]:
     """The named features of each row; of a row with gaps there may be fewer than were asked for."""
     likely = explanation.conditionals
     columns = (
@@ -47,7 +48,7 @@ def explanations_of(model: LoadedModel, explanation: Explanation) -> list[list[F
     per_row = zip(explanation.features.tolist(), *map(_numbers, columns), strict=True)
     return [
         [
-            _of_feature(model.features[j], numbers)
+            _of_feature(features[j], numbers)
             for j, *numbers in zip(*row, strict=True)
             if j != NO_FEATURE
         ]

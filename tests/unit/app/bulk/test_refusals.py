@@ -111,6 +111,12 @@ def test_the_smallest_rate_is_told(store: Path, tmp_path: Path) -> None:
     )
 
 
+def test_more_features_than_there_are_cannot_be_named(store: Path, tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "r.csv", ROWS)
+
+    assert refusal(store, path, "--explain", 7) == "--explain is 7; this model has 6 features."
+
+
 def test_another_score_is_refused(store: Path, tmp_path: Path) -> None:
     path = csv_file(tmp_path / "r.csv", ROWS)
 

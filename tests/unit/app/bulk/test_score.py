@@ -71,6 +71,21 @@ def test_parquet_out_has_the_columns_of_csv_out(store: Path, tmp_path: Path) -> 
     assert frame["age"].to_list() == list(ROWS[:, 0])
 
 
+@pytest.mark.parametrize("end", ["csv", "parquet"])
+def test_features_are_named_beside_the_verdict(store: Path, tmp_path: Path, end: str) -> None:
+    odd = ["pink" if each == "colour" else c for each, c in zip(HEADER, CELLS, strict=True)]
+    path = csv_text(tmp_path / "r.csv", [",".join(line) for line in (HEADER, CELLS, odd)])
+
+    scored(store, path, tmp_path / f"o.{end}", "--explain", 6)
+
+    read = pl.read_csv if end == "csv" else pl.read_parquet
+    usual, unknown = read(tmp_path / f"o.{end}").rows(named=True)
+    tops = ["top", *(f"top_{place}" for place in range(2, 7))]
+    assert sorted(usual[f"{top}_feature"] for top in tops) == sorted(HEADER)
+    assert usual["top_contribution_nats"] >= usual["top_2_contribution_nats"]
+    assert all(unknown[f"{top}_feature"] is None for top in tops)
+
+
 def test_a_table_comes_back_as_it_came(store: Path, tmp_path: Path) -> None:
     names, cells = ["note", *reversed(HEADER)], ['"a ""b""; c"', *reversed(CELLS)]
     path = csv_text(tmp_path / "r.csv", ["\ufeff" + ";".join(names), ";".join(cells)], "\r\n")
