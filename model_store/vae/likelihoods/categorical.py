@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
@@ -89,7 +90,7 @@ class CategoricalHead(LikelihoodHead):
 
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """One-hot codes side by side."""
-        positions = y.long() + self._starts().to(y.device)
+        positions = y.long() + self._starts.to(y.device)
         return y.new_zeros(y.shape[0], self.input_width).scatter_(1, positions, 1.0)
 
     def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
@@ -104,7 +105,7 @@ class CategoricalHead(LikelihoodHead):
             return CategoricalLikelihood(logits)
         nothing = outputs.new_full((*outputs.shape[:-1], 1), -torch.inf)
         padded = torch.cat([outputs, nothing], dim=-1)
-        return CategoricalLikelihood(padded[..., self._padded_positions().to(outputs.device)])
+        return CategoricalLikelihood(padded[..., self._places.to(outputs.device)])
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Log base rates, with one count spread over each feature's categories."""
@@ -114,12 +115,18 @@ class CategoricalHead(LikelihoodHead):
         counts = (self.embed(y.nan_to_num()) * observed).sum(dim=0)
         return torch.log((counts + prior) / (observed.sum(dim=0) + 1))
 
-    def _starts(self) -> Tensor:
-        widths = torch.tensor(self.cardinalities)
-        return widths.cumsum(0) - widths
+    # Made once, and not in inference mode, where they would be of no use for gradients later.
+    @cached_property
+    def _starts(self) -> Int[Tensor, " features"]:
+        """Where each feature's logits begin."""
+        with torch.inference_mode(mode=False):
+            widths = torch.tensor(self.cardinalities)
+            return widths.cumsum(0) - widths
 
-    def _padded_positions(self) -> Tensor:
-        widths = torch.tensor(self.cardinalities).unsqueeze(1)
-        steps = torch.arange(int(widths.max())).unsqueeze(0)
-        positions = self._starts().unsqueeze(1) + steps
-        return torch.where(steps < widths, positions, self.output_width)
+    @cached_property
+    def _places(self) -> Int[Tensor, "features categories"]:
+        """Where each logit stands; of one that a feature lacks, the place after the last."""
+        with torch.inference_mode(mode=False):
+            widths = torch.tensor(self.cardinalities).unsqueeze(1)
+            steps = torch.arange(int(widths.max())).unsqueeze(0)
+            return torch.where(steps < widths, self._starts.unsqueeze(1) + steps, self.output_width)

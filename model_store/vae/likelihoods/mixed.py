@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from model_store.vae.likelihoods.columns import Columns, in_order, picked
 from model_store.vae.likelihoods.interface import Likelihood, LikelihoodHead, Measure
 from model_store.vae.supports import Support
-
-Columns = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +25,11 @@ class MixedLikelihood(Likelihood):
 
     def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """Log-density or log-probability of each feature, in nats."""
-        return self._gather(lambda columns, part: part.log_prob(x[..., columns]))
+        return self._gather(lambda columns, part: part.log_prob(picked(x, columns)))
 
     def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """P(X <= x) of each feature, in float64."""
-        return self._gather(lambda columns, part: part.cdf(x[..., columns]))
+        return self._gather(lambda columns, part: part.cdf(picked(x, columns)))
 
     def interval_log_prob(
         self,
@@ -41,7 +40,7 @@ class MixedLikelihood(Likelihood):
         """Continuous columns by their intervals, discrete ones by their values."""
         return self._gather(
             lambda columns, part: part.interval_log_prob(
-                x[..., columns], low[..., columns], high[..., columns]
+                picked(x, columns), picked(low, columns), picked(high, columns)
             )
         )
 
@@ -72,7 +71,7 @@ class MixedLikelihood(Likelihood):
         self, uniforms: Float[Tensor, "*#batch features"]
     ) -> Float[Tensor, "*batch features"]:
         """Draws of every part."""
-        return self._gather(lambda columns, part: part.sample(uniforms[..., columns]))
+        return self._gather(lambda columns, part: part.sample(picked(uniforms, columns)))
 
     def parameters(self) -> dict[str, Float[Tensor, "..."]]:
         """Every column's parameters, named `column.parameter`, without the feature axis."""
@@ -89,16 +88,16 @@ class MixedLikelihood(Likelihood):
         """Each part in its own columns' units."""
         return MixedLikelihood(
             [
-                (columns, part.affine(shift[list(columns)], scale[list(columns)]))
+                (columns, part.affine(picked(shift, columns), picked(scale, columns)))
                 for columns, part in self.parts
             ]
         )
 
     def _gather(
-        self, question: Callable[[list[int], Likelihood], Tensor]
+        self, question: Callable[[Columns, Likelihood], Tensor]
     ) -> Float[Tensor, "*batch features"]:
-        answers = torch.cat([question(list(c), part) for c, part in self.parts], dim=-1)
-        return answers[..., _inverse([c for c, _ in self.parts])]
+        answers = [question(columns, part) for columns, part in self.parts]
+        return in_order(answers, tuple(columns for columns, _ in self.parts))
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,12 @@ class MixedSupport(Support):
         """True where a value is allowed."""
         inside = torch.ones_like(x, dtype=torch.bool)
         for columns, support in self.parts:
-            inside[:, list(columns)] = support.contains(x[:, list(columns)])
+            inside[:, list(columns)] = support.contains(picked(x, columns))
         return inside
+
+    def contains_all(self, x: Float[Tensor, "rows features"]) -> bool:
+        """Whether every part has all of its columns' values."""
+        return all(support.contains_all(picked(x, columns)) for columns, support in self.parts)
 
     def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:
         """What the feature takes."""
@@ -142,11 +145,11 @@ class MixedHead(LikelihoodHead):
 
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """The parts' embeddings side by side."""
-        return torch.cat([head.embed(y[:, list(c)]) for c, head in self._parts()], dim=-1)
+        return torch.cat([head.embed(picked(y, c)) for c, head in self._parts()], dim=-1)
 
     def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
         """Each part's own, side by side."""
-        return torch.cat([head.widen(observed[:, list(c)]) for c, head in self._parts()], dim=-1)
+        return torch.cat([head.widen(picked(observed, c)) for c, head in self._parts()], dim=-1)
 
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> MixedLikelihood:
         """Each head reads its own slice of the outputs."""
@@ -171,14 +174,8 @@ class MixedHead(LikelihoodHead):
         parts = [p for _, p in likelihood.parts]
         pairs = zip(self._parts(), parts, strict=True)
         flags = [head.at_floor(part).cpu() for (_, head), part in pairs]
-        return torch.cat(flags)[_inverse(self.columns)]
+        return in_order(flags, tuple(self.columns))
 
     def _parts(self) -> list[tuple[Columns, LikelihoodHead]]:
         heads = [head for head in self.heads if isinstance(head, LikelihoodHead)]
         return list(zip(self.columns, heads, strict=True))
-
-
-def _inverse(columns: Sequence[Columns]) -> list[int]:
-    """Where each feature stands once the parts are laid side by side."""
-    order = [c for part in columns for c in part]
-    return sorted(range(len(order)), key=order.__getitem__)
