@@ -197,8 +197,8 @@ class VAE(nn.Module):
         What depends on them alone is computed here, once: a `vamp_prior` encodes its pseudo-inputs.
         """
         self.eval().requires_grad_(requires_grad=False)
-        for part in (self.encoder, self.decoder, self.transform):
-            if isinstance(part, DenseNetwork | Transform):
+        for part in (self.encoder, self.decoder, self.head, self.transform):
+            if isinstance(part, DenseNetwork | LikelihoodHead | Transform):
                 part.freeze()
         # Modules are found where Python looks first, and not after three failures.
         self.__dict__.update(self._modules)

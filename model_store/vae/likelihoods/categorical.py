@@ -25,9 +25,10 @@ class CategoricalLikelihood(DiscreteLikelihood):
 
     def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """Log-probability of each feature, in nats."""
-        shape = torch.broadcast_shapes(x.shape, self.logits.shape[:-1])
-        codes = x.long().expand(shape).unsqueeze(-1)
-        chosen = self.logits.expand(*shape, -1).gather(-1, codes).squeeze(-1)
+        # Not by the shapes, which torch broadcasts in Python.
+        codes, _ = torch.broadcast_tensors(x.long(), self.logits[..., 0])
+        logits = self.logits.expand(*codes.shape, -1)
+        chosen = logits.gather(-1, codes.unsqueeze(-1)).squeeze(-1)
         return chosen - self.logits.logsumexp(dim=-1)
 
     def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:

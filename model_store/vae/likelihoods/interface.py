@@ -133,6 +133,9 @@ class LikelihoodHead(nn.Module, ABC):
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> Likelihood:
         """The likelihood these decoder outputs stand for, in model units."""
 
+    def freeze(self) -> None:
+        """Compute now what depends on the weights alone, if anything: they will not change."""
+
     @abstractmethod
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Outputs that fit each feature's marginal, where the decoder's last bias starts.

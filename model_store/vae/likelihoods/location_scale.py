@@ -133,6 +133,7 @@ class LocationScaleHead(LikelihoodHead):
     support = RealSupport()
 
     raw_log_scale: Tensor
+    frozen_log_scale: Tensor | None
 
     def __init__(self, num_features: int, scale: ScaleKind, floor: float) -> None:
         super().__init__()
@@ -140,6 +141,8 @@ class LocationScaleHead(LikelihoodHead):
         self.output_width = num_features * (2 if scale == "predicted" else 1)
         self.scale = scale
         self.log_floor = math.log(floor)
+        # A buffer, to go where the weights go, but none of the checkpoint's.
+        self.register_buffer("frozen_log_scale", None, persistent=False)
         if scale == "fixed":
             self.register_buffer("raw_log_scale", torch.zeros(num_features))
         elif scale != "predicted":
@@ -171,8 +174,18 @@ class LocationScaleHead(LikelihoodHead):
         if self.scale == "predicted":
             loc, raw = outputs.chunk(2, dim=-1)
             return self.law(loc, self._above_floor(raw))
-        log_scale = self._above_floor(self.raw_log_scale).expand(self.num_features)
-        return self.law(outputs, log_scale)
+        frozen = self.frozen_log_scale
+        return self.law(outputs, self._log_scale() if frozen is None else frozen)
+
+    def freeze(self) -> None:
+        """The learned scales as constants, whose gradients nobody can want."""
+        if self.scale in ("shared", "per_feature"):
+            self.frozen_log_scale = self._log_scale().detach()
+
+    def train(self, mode: bool = True) -> "LocationScaleHead":
+        """As every module's; the scales may change again."""
+        self.frozen_log_scale = None
+        return super().train(mode)
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """Each feature's location, and its log-scale if predicted."""
@@ -208,6 +221,10 @@ class LocationScaleHead(LikelihoodHead):
     def _observed_marginal(self, y: Tensor) -> tuple[Tensor, Tensor]:
         loc, scale = over_observed(y, lambda y: torch.stack(self.marginal(y))).unbind()
         return loc, scale
+
+    def _log_scale(self) -> Float[Tensor, " features"]:
+        """The same for every z."""
+        return self._above_floor(self.raw_log_scale).expand(self.num_features)
 
     def _above_floor(self, raw: Tensor) -> Tensor:
         return self.log_floor + F.softplus(raw - self.log_floor)

@@ -141,30 +141,36 @@ class MixedHead(LikelihoodHead):
         self.output_width = sum(head.output_width for _, head in parts)
         measures = {head.measure for _, head in parts}
         self.measure = measures.pop() if len(measures) == 1 else Measure.MIXED
-        self.support = MixedSupport(tuple((c, h.support) for c, h in self._parts()))
+        self._parts = list(parts)
+        self.support = MixedSupport(tuple((c, h.support) for c, h in parts))
 
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:
         """The parts' embeddings side by side."""
-        return torch.cat([head.embed(picked(y, c)) for c, head in self._parts()], dim=-1)
+        return torch.cat([head.embed(picked(y, c)) for c, head in self._parts], dim=-1)
 
     def widen(self, observed: Bool[Tensor, "rows features"]) -> Bool[Tensor, "rows inputs"]:
         """Each part's own, side by side."""
-        return torch.cat([head.widen(picked(observed, c)) for c, head in self._parts()], dim=-1)
+        return torch.cat([head.widen(picked(observed, c)) for c, head in self._parts], dim=-1)
 
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> MixedLikelihood:
         """Each head reads its own slice of the outputs."""
-        slices = outputs.split([head.output_width for _, head in self._parts()], dim=-1)
+        slices = outputs.split_with_sizes([head.output_width for _, head in self._parts], dim=-1)
         return MixedLikelihood(
-            [(c, head(part)) for (c, head), part in zip(self._parts(), slices, strict=True)]
+            [(c, head(part)) for (c, head), part in zip(self._parts, slices, strict=True)]
         )
+
+    def freeze(self) -> None:
+        """Each part's."""
+        for _, head in self._parts:
+            head.freeze()
 
     def initial_outputs(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, " outputs"]:
         """The parts' initial outputs side by side."""
-        return torch.cat([head.initial_outputs(y[:, list(c)]) for c, head in self._parts()])
+        return torch.cat([head.initial_outputs(y[:, list(c)]) for c, head in self._parts])
 
     def initialize_parameters(self, y: Float[Tensor, "rows features"]) -> None:
         """Each part's from its own columns."""
-        for columns, head in self._parts():
+        for columns, head in self._parts:
             head.initialize_parameters(y[:, list(columns)])
 
     def at_floor(self, likelihood: Likelihood) -> Bool[Tensor, " features"]:
@@ -172,10 +178,6 @@ class MixedHead(LikelihoodHead):
         if not isinstance(likelihood, MixedLikelihood):
             raise TypeError("A mixed head judges mixed likelihoods only.")
         parts = [p for _, p in likelihood.parts]
-        pairs = zip(self._parts(), parts, strict=True)
+        pairs = zip(self._parts, parts, strict=True)
         flags = [head.at_floor(part).cpu() for (_, head), part in pairs]
         return in_order(flags, tuple(self.columns))
-
-    def _parts(self) -> list[tuple[Columns, LikelihoodHead]]:
-        heads = [head for head in self.heads if isinstance(head, LikelihoodHead)]
-        return list(zip(self.columns, heads, strict=True))

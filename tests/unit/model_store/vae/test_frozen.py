@@ -6,6 +6,7 @@ from torch import Tensor
 
 from model_store.vae import frozen
 from model_store.vae.networks import DenseNetwork
+from tests.models import small_vae
 
 # None, one, the most that are not filled up and the fewest that are, whole blocks, and several.
 ROWS = (0, 1, 21, 22, 32, 33, 42, 43, 64, 65, 170, 171, 256, 300, 1_000)
@@ -77,3 +78,19 @@ def test_only_so_many_numbers_of_rows_are_multiplied_by_kernels_made_for_them(
         network(torch.randn(rows, 30))
 
     assert seen == set(frozen.BLOCKS)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["gaussian", "gaussian_shared", "laplace", "mixed"])
+def test_learned_scales_are_constants_until_they_may_change_again(kind: str) -> None:
+    vae, z = small_vae(kind), torch.randn(4, 3)
+    before = vae.likelihood(z).variance
+
+    vae.freeze()
+    frozen = vae.likelihood(z).variance
+    vae.train()
+    for scale in (w for name, w in vae.named_parameters() if name.endswith("raw_log_scale")):
+        scale.add_(1)
+
+    torch.testing.assert_close(frozen, before, equal_nan=True)
+    assert not torch.allclose(vae.likelihood(z).variance, before, equal_nan=True)
