@@ -49,9 +49,9 @@ def draws(
     vae: VAE, posterior: Posterior, samples: range, *, seed: int
 ) -> Iterator[Float[Tensor, "k rows latents"]]:
     """Latents of the samples with these numbers, in order, a chunk at a time."""
-    noise = Noise(seed)
-    for part in sample_ranges(vae, samples, rows=posterior.loc.shape[0]):
-        yield posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(vae.device))
+    noise, loc = Noise(seed), posterior.loc
+    for part in sample_ranges(vae, samples, rows=loc.shape[0]):
+        yield posterior.sample(noise.normal(part.start, part.stop, vae.latent_dim).to(loc.device))
 
 
 def finite_rows(values: Tensor, quantity: str) -> Tensor:

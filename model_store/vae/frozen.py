@@ -55,15 +55,13 @@ class FrozenNetwork:
     def __call__(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
         flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        y = self._of_rows(flat)
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
-
-    def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
-        blocks = _blocks(x.shape[0])
+        blocks = _blocks(flat.shape[0])
         if len(blocks) == 1:
-            return self._of_block(x, blocks[0].size)
-        parts = x.split_with_sizes([block.rows for block in blocks])
-        return torch.cat([self._of_block(p, b.size) for p, b in zip(parts, blocks, strict=True)])
+            y = self._of_block(flat, blocks[0].size)
+        else:
+            parts = zip(flat.split_with_sizes([b.rows for b in blocks]), blocks, strict=True)
+            y = torch.cat([self._of_block(part, block.size) for part, block in parts])
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
 
     def _of_block(self, x: Float[Tensor, "n inputs"], size: int) -> Float[Tensor, "n outputs"]:
         rows = x.shape[0]

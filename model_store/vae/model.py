@@ -78,7 +78,7 @@ class VAE(nn.Module):
                 f"inputs have shape {tuple(x.shape)}; this model takes (rows, "
                 f"{', '.join(map(str, self.event_shape))})."
             )
-        device, flat = self.device, x.flatten(1)
+        device, flat = self.device, x if x.ndim == 2 else x.flatten(1)
         y, observed = self._checked(flat)
         if observed is not None:
             y = torch.where(observed, y, 0.0)

@@ -6,8 +6,8 @@ into chunks, so nothing here has a state. The numbers come from Philox, a counte
 own counter, whatever was drawn before it.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,8 +26,7 @@ _KEPT_NUMBERS = 2**13
 _WORDS_PER_BLOCK = 4  # Philox yields four 64-bit words per counter value
 
 
-@dataclass(frozen=True)
-class Noise:
+class Noise(NamedTuple):
     """All the randomness of one request.
 
     Args:
