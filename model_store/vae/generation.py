@@ -17,6 +17,7 @@ from model_store.vae.estimators.divergence import estimate_kl
 from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
+from model_store.vae.pieces import whole
 from model_store.vae.posteriors import Posterior, together
 from model_store.vae.priors import KlEstimator
 
@@ -101,14 +102,14 @@ def decode(
         OutOfRangeError: a latent lies so far out that its outputs are not finite.
     """
     blocks = list(_likelihoods(vae, _as_latents(vae, latents)))
-    names = blocks[0].parameters()
-    parameters = {n: torch.cat([block.parameters()[n] for block in blocks]) for n in names}
-    outputs = torch.cat([block.center for block in blocks])
+    columns = [block.parameters() for block in blocks]
+    parameters = {name: whole([column[name] for column in columns]) for name in columns[0]}
+    outputs = whole([block.center for block in blocks])
     samples = None
     if num_samples > 0:
         uniforms = Noise(seed).uniform(0, num_samples, vae.num_features).to(vae.device)
         drawn = [torch.stack([block.sample(u) for u in uniforms], dim=1) for block in blocks]
-        samples = vae.to_event(finite_rows(torch.cat(drawn), "samples"))
+        samples = vae.to_event(finite_rows(whole(drawn), "samples"))
     return Decoding(
         vae.to_event(finite_rows(outputs, "outputs")),
         {n: vae.to_event(finite_rows(value, n), after=1) for n, value in parameters.items()},
@@ -138,7 +139,7 @@ def sample(
             uniforms = noise.uniform(start, stop, vae.num_features).to(vae.device)
             outputs.append(vae.data_likelihood(block).sample(uniforms))
             start = stop
-        rows = torch.cat(outputs)
+        rows = whole(outputs)
     else:
         rows = _centers(vae, latents)
     return Samples(vae.to_event(finite_rows(rows, "samples")), latents)
@@ -161,7 +162,7 @@ def reconstruct(
         outputs = _centers(vae, posterior.loc)
     else:
         blocks = posterior.split(rows_at_once(vae))
-        outputs = torch.cat([_averaged_center(vae, block, num_samples, seed) for block in blocks])
+        outputs = whole([_averaged_center(vae, block, num_samples, seed) for block in blocks])
     return vae.to_event(finite_rows(outputs, "reconstruction"))
 
 
@@ -216,7 +217,7 @@ def _likelihoods(vae: VAE, z: Float[Tensor, "n latents"]) -> Iterator[Likelihood
 
 
 def _centers(vae: VAE, z: Float[Tensor, "n latents"]) -> Float[Tensor, "n features"]:
-    return torch.cat([likelihood.center for likelihood in _likelihoods(vae, z)])
+    return whole([likelihood.center for likelihood in _likelihoods(vae, z)])
 
 
 def _as_latents(vae: VAE, latents: Tensor) -> Tensor:
