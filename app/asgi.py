@@ -1,11 +1,12 @@
 """Requests and responses as plain ASGI: what a question needs of them, and no more."""
 
-from asyncio import Task
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
+
+from app.work import Work
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -35,7 +36,7 @@ class Begun(NamedTuple):
         at: When it began, in seconds of `time.perf_counter`.
     """
 
-    answer: Task[Written]
+    answer: Work[Written]
     at: float
 
 

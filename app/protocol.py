@@ -17,6 +17,7 @@ from app.asgi import BEGUN, Begun, Headers, Written
 from app.gathering import GatheringTransport
 from app.heads import Head, Heads
 from app.limits import new_id
+from app.work import Work
 
 _END_OF_HEAD = b"\r\n\r\n"
 # While an answer is worked on.
@@ -39,7 +40,7 @@ class QuestionProtocol(HttpToolsProtocol):
         self._head: Head | None = None
         self._request = b""
         self._began = 0.0
-        self._task: asyncio.Task[Written] | None = None
+        self._work: Work[Written] | None = None
         self._early = b""
         self._is_last = False
         self._default_headers: list[tuple[bytes, bytes]] = []
@@ -53,8 +54,8 @@ class QuestionProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client, or the server, has left."""
         super().connection_lost(exc)
-        if self._task is not None:
-            self._task.cancel()
+        if self._work is not None:
+            self._work.cancel()
 
     def on_message_begin(self) -> None:
         """The parser has met a request."""
@@ -68,7 +69,7 @@ class QuestionProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """The client has sent something."""
-        if self._task is not None:
+        if self._work is not None:
             # Answers go in the order of their requests.
             self._early += data
             self.flow.pause_reading()
@@ -85,7 +86,7 @@ class QuestionProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server is about to end."""
-        if self._task is None:
+        if self._work is None:
             super().shutdown()
         else:
             self._is_last = True
@@ -93,7 +94,7 @@ class QuestionProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Some time ago there was an answer; closes, unless there has been another question."""
         left = self._began + self.timeout_keep_alive - time.perf_counter()
-        if self._task is not None or left > 0:
+        if self._work is not None or left > 0:
             seconds = max(left, _SOON_SECONDS)
             self.timeout_keep_alive_task = self.loop.call_later(
                 seconds, self.timeout_keep_alive_handler
@@ -128,34 +129,21 @@ class QuestionProtocol(HttpToolsProtocol):
         self._head, self._request = head, data
         head.metrics.request_begun()
         head.patience.begin(self)
-        self._task = self.loop.create_task(self._answer(head, data[end:]))
+        self._work = Work(head.answer(data[end:]), self._finish, self.loop)
+        self._work.go_on()
 
-    async def _answer(self, head: Head, body: bytes) -> Written:
-        """Works on an answer and sends it, unless it has been handed over meanwhile."""
-        try:
-            answer = await head.answer(body)
-        except BaseException:
-            # Once the work has ended in it.
-            self.loop.call_soon(self._fail)
-            raise
-        if self._head is not None:
-            self._send(head, answer)
-        return answer
-
-    def _fail(self) -> None:
-        """There is no answer to send: the client has left, or the app has to say what is wrong."""
+    def _finish(self, work: Work[Written]) -> None:
+        """Sends the answer, or has the app say what is wrong, unless all of that is the app's."""
+        if self._head is None:
+            return
         if self.transport.is_closing():
-            if self._task is not None and not self._task.cancelled():
-                # That nobody looks at it is no mistake.
-                self._task.exception()
             self._end(None)
+        elif work.result is not None:
+            self._send(self._head, work.result)
         else:
             self._hand_over()
 
     def _send(self, head: Head, answer: Written) -> None:
-        if self.transport.is_closing():
-            self._end(None)
-            return
         headers = self.server_state.default_headers
         if headers is not self._default_headers:
             # uvicorn has new ones every second.
@@ -186,7 +174,7 @@ class QuestionProtocol(HttpToolsProtocol):
         self._rest()
 
     def _rest(self) -> None:
-        self._head, self._task, self._request = None, None, b""
+        self._head, self._work, self._request = None, None, b""
         if self._is_last:
             self.transport.close()
         if self.transport.is_closing():
@@ -202,15 +190,15 @@ class QuestionProtocol(HttpToolsProtocol):
 
     def _hand_over(self) -> None:
         """Gives the request to uvicorn and the app, with the work on its answer as it stands."""
-        head, task, request, early = self._head, self._task, self._request, self._early
-        if head is None or task is None or self.transport.is_closing():
+        head, work, request, early = self._head, self._work, self._request, self._early
+        if head is None or work is None or self.transport.is_closing():
             # An answer that nobody waits for is never sent.
             return
         head.patience.end(self)
-        self._head, self._task, self._request, self._early = None, None, b"", b""
+        self._head, self._work, self._request, self._early = None, None, b"", b""
         state = self.app_state
         # uvicorn copies it for each request.
-        self.app_state = {**state, BEGUN: Begun(task, self._began)}
+        self.app_state = {**state, BEGUN: Begun(work, self._began)}
         super().data_received(request)
         self.app_state = state
         if self._is_last:

@@ -73,7 +73,8 @@ class QuestionRoute(APIRoute):
         content = await read_body(receive)
         begun: Begun | None = scope["state"].get(BEGUN)
         with services.patience.while_there(receive):
-            written = await (begun.answer if begun else self.exchange(asked, content, services))
+            work = begun.answer.wait() if begun else self.exchange(asked, content, services)
+            written = await work
         await respond(send, written, asked.wanted)
 
     def asked(

@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Never
 
+import numpy as np
 import orjson
 import simdjson
 import torch
@@ -99,8 +100,11 @@ def jsonable(body: BaseModel) -> Fields:
     kind, known = type(body), body.__pydantic_fields_set__
     fields: Fields = {}
     for name, value in body.__dict__.items():
+        # The first two spare most fields the way through `_field`.
         if type(value) in _PLAIN:
             fields[name] = value
+        elif type(value) is Tensor:
+            fields[name] = _numbers_of(kind, name, value)
         # What was set to None is null; what was left at None is left out.
         elif value is not None or name in known:
             fields[name] = _field(kind, name, value)
@@ -109,19 +113,20 @@ def jsonable(body: BaseModel) -> Fields:
 
 def _field(body: type[BaseModel], name: str, value: object) -> object:
     if isinstance(value, Tensor):
-        # orjson writes null for NaN.
-        return _few_numbers(value) or array_of(body, name, value)
+        return _numbers_of(body, name, value)
     if isinstance(value, dict):
         return {n: _field(body, f"{name}.{n}", v) for n, v in value.items()}
     return jsonable(value) if isinstance(value, BaseModel) else value
 
 
-def _few_numbers(values: Tensor) -> list[float] | None:
-    """The numbers themselves, where they are so few that arrays would take longer."""
-    if values.numel() > _FEW or values.ndim != 1 or values.dtype != torch.float64:
-        return None
-    numbers: list[float] = values.tolist()
-    return numbers if all(map(math.isfinite, numbers)) else None
+def _numbers_of(body: type[BaseModel], name: str, values: Tensor) -> list[float] | np.ndarray:
+    """The numbers themselves where they are so few that an array would take longer."""
+    if values.numel() <= _FEW and values.ndim == 1 and values.dtype == torch.float64:
+        numbers: list[float] = values.tolist()
+        if all(map(math.isfinite, numbers)):
+            return numbers
+    # orjson writes null for NaN.
+    return array_of(body, name, values)
 
 
 # One number for each feature, of as many as a schema may have.
@@ -230,7 +235,8 @@ def _values_in(content: bytes) -> int:
 
 
 def _parse(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    refuse_costly(content)
+    if len(content) > _PARSER_BYTES // _BYTES_OF_A_VALUE:
+        refuse_costly(content)
     try:
         # A new parser each time: a parser keeps the memory of the largest body it has seen.
         return simdjson.Parser().parse(content)

@@ -109,7 +109,12 @@ async def decode(
 
 def are_large(fields: json.Fields) -> bool:
     """Whether an answer takes milliseconds to write."""
-    return sum([v.size for v in fields.values() if isinstance(v, np.ndarray)]) > PIECE_NUMBERS
+    numbers = 0
+    for value in fields.values():
+        # Quicker than isinstance.
+        if type(value) is np.ndarray:
+            numbers += value.size
+    return numbers > PIECE_NUMBERS
 
 
 async def encode(fields: json.Fields) -> bytes:
