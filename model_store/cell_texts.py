@@ -11,6 +11,9 @@ GAPS_AMONG_NUMBERS = (
     *("none", "missing", "-", "--", "."),
 )
 
+DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
+"""A number as half of the world writes it, which nobody can tell from two: none is read."""
+
 
 def number_in(cell: str) -> float | None:
     """The number in a cell, an infinity too; NaN where it says there is none; None if neither."""

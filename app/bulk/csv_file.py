@@ -1,6 +1,7 @@
 """CSV files, gzipped or not, a block of rows at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,8 +14,8 @@ from app.bulk.blocks import Block, Position, Source, rows_of_a_block
 from app.bulk.cells import check_names, read_column
 from app.bulk.csv_header import header_of
 from app.bulk.errors import RefusedError, told
-from app.wire.columns import Column
-from model_store.cell_texts import is_number
+from app.wire.columns import Column, shown
+from model_store.cell_texts import DECIMAL_COMMA, is_number
 from model_store.csv_records import Record, opened
 
 
@@ -80,15 +81,16 @@ class CsvSource(Source):
         """The rows as numbers.
 
         Raises:
-            RefusedError: a row has too few or too many cells.
+            RefusedError: a row has too few or too many cells, or numbers with decimal commas.
         """
         width = len(self.names)
-        wrong = next((row for row in rows if len(row.cells) != width), None)
-        if wrong is not None:
-            raise RefusedError(
-                f"{self._path.name}, line {wrong.line} has {len(wrong.cells)} cells; "
-                f"{width} are needed, as in the first line."
-            )
+        for row in rows:
+            if len(row.cells) != width:
+                came, needed = (
+                    f"{len(row.cells)} cells",
+                    f"{width} are needed, as in the first line",
+                )
+                raise RefusedError(f"{self._path.name}, line {row.line} has {came}; {needed}.")
         inputs = np.empty((len(rows), self._features))
         numbers: dict[str, np.ndarray] = {}
         faults: dict[int, str] = {}
@@ -98,4 +100,16 @@ class CsvSource(Source):
                 inputs[:, column.index] = values = read_column(column, cells, faults)
                 if column.codes is None:
                     numbers[column.name] = values
+        self._refuse_decimal_commas([rows[place] for place in sorted(faults)])
         return CsvBlock(torch.from_numpy(inputs), faults, end, share, rows, numbers, self.names)
+
+    def _refuse_decimal_commas(self, faulty: Iterable[Record]) -> None:
+        # Not one row of such a file would be right; each would be flagged.
+        for row in faulty:
+            for column, cell in zip(self._columns, row.cells, strict=True):
+                holds_numbers = column is not None and column.codes is None
+                if holds_numbers and re.match(DECIMAL_COMMA, cell.strip()):
+                    raise RefusedError(
+                        f"{self._path.name}, line {row.line}: {shown(cell)} came; a number with a "
+                        "decimal point is needed."
+                    )

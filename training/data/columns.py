@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from model_store.cell_texts import GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
+from model_store.cell_texts import DECIMAL_COMMA, GAPS_AMONG_NAMES, GAPS_AMONG_NUMBERS
 from model_store.schema import Kind
 from training.config import TrainingConfig
 from training.errors import DataError
@@ -20,7 +20,6 @@ MIN_NUMERIC_SHARE = 0.5
 """Where at least so many values are numbers, all are meant to be and the others are wrong."""
 
 _DATE = r"^\d{4}-\d\d-\d\d([T ].*)?$"
-_DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +121,7 @@ class ColumnReader:
 
     def _wrong_number(self, cells: pl.Series, *, row: int) -> DataError:
         text = cells[row]
-        if cells.str.contains(_DECIMAL_COMMA).any():
+        if cells.str.contains(DECIMAL_COMMA).any():
             needed = "a number with a decimal point is needed"
         elif self.wanted is not None:
             needed = f"kind {self.wanted} needs a number"
@@ -137,7 +136,7 @@ class ColumnReader:
         if names.is_empty():
             return
         distinct, first = names.n_unique(), _shortened(names[0])
-        if names.str.contains(_DECIMAL_COMMA).all():
+        if names.str.contains(DECIMAL_COMMA).all():
             raise self._cell_error(row, f"{first} came; a number with a decimal point is needed")
         if names.str.contains(_DATE).all():
             raise self._column_error(

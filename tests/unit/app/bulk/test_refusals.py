@@ -14,6 +14,7 @@ from tests.bulk import HEADER, as_cells, csv_file, csv_text, score, table_rows, 
 ROWS = table_rows(3)
 CELLS = ",".join(as_cells(ROWS[0]))
 NAMES = ",".join(HEADER)
+DECIMAL_COMMA = as_cells(ROWS[0])[0].replace(".", ",")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,10 @@ def refusal(
         (
             [NAMES, CELLS, "", "1,2"],
             "r.csv, line 4 has 2 cells; 6 are needed, as in the first line.",
+        ),
+        (
+            [line.replace(",", ";").replace(".", ",") for line in (NAMES, CELLS)],
+            f"r.csv, line 2: '{DECIMAL_COMMA}' came; a number with a decimal point is needed.",
         ),
         ([NAMES, f'"a"b,{CELLS}'], None),
         ([NAMES, f'{CELLS[:-2]},"'], None),
