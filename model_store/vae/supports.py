@@ -64,10 +64,7 @@ class IntegerSupport(Support):
 
     def contains(self, x: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
         """True where an integer within bounds."""
-        whole = (x >= 0) & (x == x.floor())
-        if self.counts is None:
-            return whole & (x < math.inf)
-        return whole & (x < _bounds(self.counts, x.dtype, x.device))
+        return x == self._nearest(x)
 
     def contains_all(self, x: Float[Tensor, "rows features"]) -> bool:
         """Whether every value is allowed; of zeros and ones, which come by the million, sooner."""
@@ -75,7 +72,13 @@ class IntegerSupport(Support):
             # Nothing else is its own square; what is not finite makes NaN. A third of the time
             # that comparing takes.
             return float(torch.addcmul(x, x, x, value=-1).abs_().sum()) == 0
-        return super().contains_all(x)
+        return torch.equal(x, self._nearest(x))
+
+    def _nearest(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"]:
+        """The integer below, or where that is out of bounds the nearest one within them."""
+        if self.counts is None:
+            return x.floor().clamp_(0, torch.finfo(x.dtype).max)
+        return x.floor().clamp_(*_bounds(self.counts, x.dtype, x.device))
 
     @cached_property
     def _is_binary(self) -> bool:
@@ -92,6 +95,7 @@ class IntegerSupport(Support):
 @lru_cache(maxsize=64)
 def _bounds(
     counts: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> Float[Tensor, " features"]:
-    """The counts as a tensor; of a thousand features it takes longer to make than to compare."""
-    return torch.tensor(counts, dtype=dtype, device=device)
+) -> tuple[Float[Tensor, " features"], Float[Tensor, " features"]]:
+    """The first codes and the last; of a thousand features longer to make than to compare with."""
+    last = torch.tensor(counts, dtype=dtype, device=device) - 1
+    return torch.zeros_like(last), last
