@@ -23,6 +23,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from fastapi.exceptions import RequestValidationError
@@ -173,7 +174,7 @@ def problem_response(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _of_http_exception(request, error)
     if isinstance(error, RequestValidationError):
-        refusals = [Refusal(_location(e["loc"]), f"{e['msg']}.") for e in error.errors()]
+        refusals = [_refused_option(each) for each in error.errors()]
         problem = PROBLEMS[RefusedBodyError]
         return _body(request, problem, refusals[0].message, refusals=refusals)
     log.error("Request %s failed.", _request_id(request), exc_info=error)
@@ -246,5 +247,11 @@ def _request_id(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
-def _location(path: Sequence[int | str]) -> str:
-    return ".".join(str(part) for part in path[1:]) or str(path[0])
+def _refused_option(error: Mapping[str, Any]) -> Refusal:
+    place = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        # The name is the client's own: shown only if nothing can hide in it.
+        if place.isidentifier() and place.isascii() and len(place) <= 64:
+            return Refusal(place, f"This route has no option {place}.")
+        return Refusal("query", "The query string has an option that this route does not.")
+    return Refusal(place, f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}.")

@@ -5,26 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.dependencies import DriftDep, ModelDep
-from app.schemas.drift import DriftReply
+from app.schemas.drift import DriftOptions, DriftReply
 from app.schemas.problem import documented
-from model_store.calibration import ScoreKind
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
-
-Score = Annotated[ScoreKind, Query(description="The score that p-values were asked for by.")]
-Level = Annotated[
-    float, Query(gt=0, lt=1, description="Probability of an alarm, ever, where nothing changes.")
-]
-Features = Annotated[int, Query(ge=0, description="How many features to name.")]
 
 
 @router.get("/{model}/drift", responses=documented(404, 409, 422, 500, 503))
 async def describe_drift(
-    model: ModelDep,
-    drift: DriftDep,
-    score: Score = "combined",
-    level: Level = 0.01,
-    features: Features = 10,
+    model: ModelDep, drift: DriftDep, asked: Annotated[DriftOptions, Query()]
 ) -> DriftReply:
     """Whether rows sent to `anomaly` are still like those that the model was calibrated with.
 
@@ -33,4 +22,5 @@ async def describe_drift(
     reaches 1 / level has a probability of at most `level`. All workers and all answers since the
     version was first asked count, those of the last moment excepted.
     """
-    return DriftReply.of(model, score, level, features, await drift.report(model, score))
+    report = await drift.report(model, asked.score)
+    return DriftReply.of(model, asked.score, asked.level, asked.features, report)

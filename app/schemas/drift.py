@@ -4,12 +4,24 @@ import math
 from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.drift import DriftReport
 from app.loaded_model import LoadedModel
 from app.schemas.tensors import ModelVersion, version_of
 from model_store.calibration import ScoreKind
+
+
+class DriftOptions(BaseModel):
+    """What is asked, in the query string."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    score: ScoreKind = Field("combined", description="The score that p-values were asked for by.")
+    level: float = Field(
+        0.01, gt=0, lt=1, description="Probability of an alarm, ever, where nothing changes."
+    )
+    features: int = Field(10, ge=0, description="How many features to name.")
 
 
 class Bin(BaseModel):

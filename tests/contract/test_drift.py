@@ -206,12 +206,23 @@ def test_a_model_without_calibration_says_what_to_do(tmp_path: Path) -> None:
     assert "vae-store calibrate m DATA" in problem["detail"]
 
 
-@pytest.mark.parametrize("query", ["score=mse", "level=0", "level=1", "level=nan", "features=-1"])
+@pytest.mark.parametrize(
+    "query", ["score=mse", "level=0", "level=1", "level=nan", "features=-1", "levl=0.1"]
+)
 def test_what_it_cannot_tell_is_refused(tmp_path: Path, query: str) -> None:
     with calibrated(tmp_path) as service:
         problem = refused(service.get(f"/v1/models/m/drift?{query}"), 422)
 
-    assert places(problem) == [query.partition("=")[0]]
+    name = query.partition("=")[0]
+    assert places(problem) == [name]
+    assert name in problem["detail"]
+
+
+def test_an_option_that_hides_something_is_not_shown(tmp_path: Path) -> None:
+    with calibrated(tmp_path) as service:
+        problem = refused(service.get("/v1/models/m/drift?a%0Ab=1"), 422)
+
+    assert problem["errors"][0]["location"] == "query"
 
 
 def test_a_small_answer_costs_the_event_loop_microseconds(tmp_path: Path) -> None:

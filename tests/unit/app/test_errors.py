@@ -72,4 +72,4 @@ def test_what_the_framework_finds_invalid_is_told_by_place_alone() -> None:
 
     body = orjson.loads(problem_response(REQUEST, RequestValidationError(found)).body)
 
-    assert body["errors"] == [{"location": "page", "message": "Not a number."}]
+    assert body["errors"] == [{"location": "page", "message": "page: not a number."}]
