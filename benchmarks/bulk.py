@@ -1,11 +1,13 @@
 """How many rows a second are scored from files, by `vae-score`, and over HTTP, line by line.
 
-    python -m benchmarks.bulk [--rows 200000] [--runs 3] [--page docs/anomaly.md]
+    python -m benchmarks.bulk [--rows 200000] [--runs 3] [--only files,streams] [--folder FOLDER]
+        [--page docs/anomaly.md]
 
 Trains a model of a table of 30 columns with the defaults of `vae-train`, writes rows as CSV,
 Parquet and NPY, and runs the real command on each, the kinds in turn; then sends a quarter of the
-rows to the real service, which has one core, on one connection as NDJSON. Prints a Markdown table,
-or puts it between the marks of a page.
+rows to the real service, which has one core, on one connection as NDJSON. Prints the table of
+docs/anomaly.md, or puts it between the marks of a page. What is in FOLDER from a run before is
+used again.
 """
 
 import argparse
@@ -51,19 +53,24 @@ class Trial:
 
 
 def main() -> None:
-    """Prints one table, or puts it on a page."""
+    """Prints one table, and what it was measured on, or puts it on a page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000, help="of each file")
     parser.add_argument("--runs", type=int, default=3, help="of each kind")
+    parser.add_argument("--only", default="files,streams", help="what to measure")
+    parser.add_argument("--folder", type=Path, help="where the model and the files are kept")
     parser.add_argument("--page", type=Path, help="a page with marks for the table")
     asked = parser.parse_args()
     with TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = asked.folder or Path(name)
         _prepare(folder, asked.rows)
-        trials = _in_turn(_commands(folder), asked.runs)
-        with serving(folder, PORT):
-            trials |= _in_turn(_streams(asked.rows), asked.runs)
-    text = f"{_table(trials)}\n\n{asked.rows:,} rows, {describe_machine()}."
+        trials: dict[str, list[Trial]] = {}
+        if "files" in asked.only:
+            trials |= _in_turn(_commands(folder), asked.runs)
+        if "streams" in asked.only:
+            with serving(folder, PORT):
+                trials |= _in_turn(_streams(asked.rows), asked.runs)
+    text = f"{_table(trials)}\n\n{asked.rows:,} rows a file, {describe_machine()}."
     if asked.page:
         fill(asked.page, MARKS, text)
     else:
@@ -72,6 +79,9 @@ def main() -> None:
 
 def _prepare(folder: Path, rows: int) -> None:
     """A store, and the files to be scored."""
+    if (folder / "rows.npy").exists() and len(np.load(folder / "rows.npy", "r")) == rows:
+        return
+    folder.mkdir(exist_ok=True)
     _frame(made_rows(ROWS, seed=1)).write_parquet(folder / "train.parquet")
     options = ["--store", str(folder), "--name", MODEL, "--quiet"]
     command = [sys.executable, "-m", "training", str(folder / "train.parquet"), *options]
@@ -79,6 +89,7 @@ def _prepare(folder: Path, rows: int) -> None:
     table = made_rows(rows, seed=2)
     _frame(table).write_csv(folder / "rows.csv")
     _frame(table).write_parquet(folder / "rows.parquet")
+    # The last, which tells that all are there.
     np.save(folder / "rows.npy", table)
 
 
