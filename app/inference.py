@@ -103,14 +103,7 @@ class Inference:
             self._capacity.refuse(question, model.size, ask.options, rows)
         answer = asyncio.get_running_loop().create_future()
         at_once = max(1, _SLICE_WORK // work)
-        job = Job(ask, tuple(arrays.values()), rows, rows * work, at_once, answer)
-        if job.work > _BRIEF_WORK:
-            self._long.append(job)
-            self._compute()
-        else:
-            self._brief.setdefault(ask, deque()).append(job)
-            self._arrived += 1
-            self._start()
+        self._take(Job(ask, tuple(arrays.values()), rows, rows * work, at_once, answer))
         self._metrics.question_asked(model.name, model.version, rows)
         try:
             found: Answer = await answer
@@ -132,6 +125,16 @@ class Inference:
         options = dict(items)
         allowance = self._capacity.allowance(question, model.size, options)
         return Ask(question, model, fields, options, allowance)
+
+    def _take(self, job: Job) -> None:
+        """Has a job answered in its turn."""
+        if job.work > _BRIEF_WORK:
+            self._long.append(job)
+            self._compute()
+        else:
+            self._brief.setdefault(job.ask, deque()).append(job)
+            self._arrived += 1
+            self._start()
 
     def _start(self) -> None:
         """Has a batch answered, not now but once the loop has read what else has arrived."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.heads import Heads
@@ -100,8 +101,10 @@ def request(path: str, body: bytes | dict[str, Any], *lines: str) -> bytes:
 
 
 @contextmanager
-def listening(service: Service, *, keep_alive_seconds: int = 5) -> Iterator[Listening]:
-    """The service behind a socket."""
+def listening(
+    service: Service, *, keep_alive_seconds: int = 5, as_uvicorn: bool = False
+) -> Iterator[Listening]:
+    """The service behind a socket, with the protocol of its own or uvicorn's."""
     paths: list[str] = []
 
     async def noted(scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +119,8 @@ def listening(service: Service, *, keep_alive_seconds: int = 5) -> Iterator[List
     config.loaded_app = noted
     state = ServerState()
     heads = Heads(service.app)
-    protocol = partial(QuestionProtocol, heads, config=config, server_state=state, app_state={})
+    kind = HttpToolsProtocol if as_uvicorn else partial(QuestionProtocol, heads)
+    protocol = partial(kind, config=config, server_state=state, app_state={})
 
     async def listen() -> asyncio.Server:
         return await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
