@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -65,10 +66,9 @@ def shown(answer: Answer) -> object:
     return answer.status, headers, content
 
 
-def answers(server: Listening, requests: list[bytes], cuts: list[float]) -> list[object]:
+def answers(server: Listening, requests: list[bytes], places: list[int]) -> list[object]:
     """What comes back when the requests are sent one after the other, cut at these places."""
     sent = b"".join(requests)
-    places = sorted(int(cut * len(sent)) for cut in cuts)
 
     async def talk(connection: Connection) -> list[object]:
         for start, stop in zip([0, *places], [*places, len(sent)], strict=True):
@@ -83,11 +83,19 @@ def answers(server: Listening, requests: list[bytes], cuts: list[float]) -> list
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6),
-    st.lists(st.floats(0, 1), max_size=4),
+    st.lists(st.floats(0, 1), max_size=2),
+    st.booleans(),
 )
 def test_the_answers_are_uvicorns(
-    ours: Listening, uvicorns: Listening, requests: list[bytes], cuts: list[float]
+    ours: Listening,
+    uvicorns: Listening,
+    requests: list[bytes],
+    cuts: list[float],
+    apart: bool,
 ) -> None:
-    expected = answers(uvicorns, requests, cuts)
+    ends = list(accumulate(map(len, requests)))
+    places = sorted([int(cut * ends[-1]) for cut in cuts] + ends[:-1] * apart)
 
-    assert answers(ours, requests, cuts) == expected
+    expected = answers(uvicorns, requests, places)
+
+    assert answers(ours, requests, places) == expected

@@ -132,6 +132,25 @@ def test_a_body_that_looks_like_a_request_is_a_body(server: Listening) -> None:
     assert (known.status, body.status, after.status) == (200, 400, 200)
 
 
+def test_the_body_of_a_request_that_was_refused_for_its_length_is_still_a_body(
+    server: Listening,
+) -> None:
+    known, length = request(ELBO, ROWS), 2**30
+    refused = request(ELBO, b"").replace(b"content-length: 0", b"content-length: %d" % length)
+
+    async def talk(connection: Connection) -> tuple[Answer, Answer, bytes]:
+        before = await connection.ask(known)
+        answer = await connection.ask(refused)
+        connection.writer.write(known)
+        await asyncio.sleep(0.1)
+        connection.writer.write_eof()
+        return before, answer, await connection.reader.read()
+
+    before, answer, more = server.run(talk)
+
+    assert (before.status, answer.status, more) == (200, 413, b"")
+
+
 def test_a_request_in_pieces_is_one(server: Listening) -> None:
     whole = request(ELBO, ROWS)
 
