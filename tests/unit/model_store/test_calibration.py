@@ -74,7 +74,7 @@ def test_a_score_that_is_no_number_is_the_oddest(score: float) -> None:
 
 def test_more_rows_than_fit_a_piece_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, x = small_calibration(), random_rows("gaussian", 300, seed=1)
-    monkeypatch.setattr("model_store.calibration._ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("model_store.calibration.MEDIAN_ROWS", 10)
 
     pieces = calibrate(small_vae("gaussian"), x[:99], x[100:240], x[240:], num_samples=4)
 
