@@ -135,6 +135,11 @@ class Metrics:
         """A request has come."""
         self._in_flight[0] += 1.0
 
+    @property
+    def in_flight(self) -> float:
+        """Requests that this process is answering."""
+        return self._in_flight[0]
+
     def request_ended(self, route: str | None, status: int | None, seconds: float) -> None:
         """It has been answered.
 

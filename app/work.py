@@ -8,7 +8,7 @@ Result = TypeVar("Result")
 
 
 class Work(Generic[Result]):
-    """The way of a coroutine to its result, which begins at once and not in the loop's next turn.
+    """The way of a coroutine to its result, which begins when it is told to.
 
     There is no current task in it: it can wait for futures, but not set itself a timeout.
 
