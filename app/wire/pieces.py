@@ -8,7 +8,7 @@ has to be read as a whole.
 
 import asyncio
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import orjson
 import torch
 from torch import Tensor
 
-from app.errors import BodyError, RefusedBodyError
+from app.errors import BodyError, RefusedBodyError, TooManyRowsError
 from app.wire import json
 from app.wire.columns import Table
 from app.wire.diagnosis import Row
@@ -56,14 +56,14 @@ class _Cut(NamedTuple):
     Args:
         name: The field that holds the rows.
         kind: What they are.
-        number: How many there are.
+        count_rows: How many there are, which takes a while.
         rest: The body with an empty array in their place.
         pieces: Their text.
     """
 
     name: str
     kind: _Kind
-    number: int
+    count_rows: Callable[[], int]
     rest: bytes
     pieces: Iterator[bytes]
 
@@ -180,9 +180,8 @@ def _cut(content: bytes, name: str, kind: _Kind) -> _Cut | None:
     # As it is between the first two, so it is between all that one program writes.
     separator = kind.closing + between.group() + kind.opening
     rest = content[:start] + content[end:]
-    number = content.count(separator, start, end) + 1
     pieces = _pieces(content, start, end, separator, len(kind.closing))
-    return _Cut(name, kind, number, rest, pieces)
+    return _Cut(name, kind, lambda: content.count(separator, start, end) + 1, rest, pieces)
 
 
 def _end(content: bytes, start: int, kind: _Kind) -> int | None:
@@ -221,16 +220,22 @@ async def _joined(cut: _Cut) -> Tensor:
     name, kind = cut.name, cut.kind
     rows = {name: kind.row} if kind.row else {}
     tables = {name: kind.table} if kind.table else {}
-    (kind.row or tables[name]).admit(cut.number)
+    admit = (kind.row or tables[name]).admit
     array = np.empty((0, *kind.shape))
     for piece in cut.pieces:
         if kind.row and b'"' in piece:
             raise BodyError("There is more than a tensor in the text of one.")
         known = len(array)
         body = b'{"%s":[%s]}' % (name.encode(), piece)
-        more = json.decode(body, rows, (), tables, first_row=known)[name]
-        if not isinstance(more, Tensor):
-            raise BodyError("The text of a tensor is none.")
+        try:
+            more = json.decode(body, rows, (), tables, first_row=known)[name]
+            if not isinstance(more, Tensor):
+                raise BodyError("The text of a tensor is none.")
+            admit(known + len(more))
+        except TooManyRowsError:
+            # Whoever sent them is told of all.
+            admit(cut.count_rows())
+            raise
         # In place: two copies of a large tensor would be the most that a request holds.
         array.resize((known + len(more), *kind.shape), refcheck=False)
         array[known:] = more.numpy()

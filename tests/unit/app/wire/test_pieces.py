@@ -165,7 +165,9 @@ def test_too_many_rows_are_refused_before_all_are_read(fields: dict[str, object]
     with pytest.raises(TooManyRowsError):
         asyncio.run(pieces.decode(orjson.dumps(fields), rows, OPTIONS, tables))
 
-    assert counts == [50]
+    *read, all_of_them = counts
+    assert 20 < max(read) < 30
+    assert all_of_them == 50
 
 
 @settings(deadline=None)
