@@ -62,6 +62,14 @@ class Answer:
     def json(self) -> Any:  # noqa: ANN401 - any JSON value
         return json.loads(self.content)
 
+    @property
+    def anonymous(self) -> object:
+        """All but what is of its request alone, of which only that it came."""
+        own = {"x-request-id", "server-timing"}
+        headers = [(n, v) for n, v in self.headers.items() if n not in own]
+        content = self.json | {"request_id": ""} if self.status != 200 else self.content
+        return self.status, headers, own <= self.headers.keys(), content
+
 
 @dataclass
 class Connection:

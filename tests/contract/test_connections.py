@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.builders import small_store
 from tests.models import random_rows
 from tests.service import Service, serving
-from tests.sockets import Answer, Connection, Listening, listening, request
+from tests.sockets import Connection, Listening, listening, request
 
 ELBO = "/v1/models/gaussian/elbo"
 ROWS = {"inputs": random_rows("gaussian", 2).tolist()}
@@ -57,15 +57,6 @@ def uvicorns(service: Service) -> Iterator[Listening]:
         yield server
 
 
-def shown(answer: Answer) -> object:
-    """An answer without what is of its request alone."""
-    own = {"x-request-id", "server-timing", "date"}
-    headers = [(n, v) for n, v in answer.headers.items() if n not in own]
-    is_problem = answer.headers["content-type"] == "application/problem+json"
-    content = {**answer.json, "request_id": ""} if is_problem else answer.content
-    return answer.status, headers, content
-
-
 def answers(server: Listening, requests: list[bytes], places: list[int]) -> list[object]:
     """What comes back when the requests are sent one after the other, cut at these places."""
     sent = b"".join(requests)
@@ -75,7 +66,7 @@ def answers(server: Listening, requests: list[bytes], places: list[int]) -> list
             connection.writer.write(sent[start:stop])
             await connection.writer.drain()
             await asyncio.sleep(0)
-        return [shown(await connection.answer()) for _ in requests]
+        return [(await connection.answer()).anonymous for _ in requests]
 
     return server.run(talk)
 
