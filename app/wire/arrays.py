@@ -37,7 +37,12 @@ class Others(NamedTuple):
 
 
 def read_arrays(
-    content: bytes, values: Mapping[str, object], rows: Mapping[str, Row], others: Others
+    content: bytes,
+    values: Mapping[str, object],
+    rows: Mapping[str, Row],
+    others: Others,
+    *,
+    first: int = 0,
 ) -> Arrays | None:
     """The arrays, if all of them are numbers in the right shape.
 
@@ -46,6 +51,7 @@ def read_arrays(
         values: What it has for each of its tensors.
         rows: What one row of each should be.
         others: What its other fields hold.
+        first: The place of the first rows in their fields.
 
     Raises:
         TooManyRowsError: there are more than the server takes.
@@ -53,7 +59,7 @@ def read_arrays(
     arrays: Arrays = {}
     brackets = others.lists
     for name, value in values.items():
-        array = _quickly(value, rows[name])
+        array = _quickly(value, rows[name], first)
         if array is None:
             return None
         arrays[name] = array
@@ -122,12 +128,12 @@ def read_array_slowly(
     return np.fromiter(cells, np.float64, count).reshape(-1, *row.shape)
 
 
-def _quickly(value: object, row: Row) -> np.ndarray | None:
+def _quickly(value: object, row: Row, first: int) -> np.ndarray | None:
     """The array, if nothing is wrong with it but what `read_arrays` finds."""
     shape = row.shape
     if not isinstance(value, simdjson.Array) or len(value) == 0:
         return None
-    row.admit(len(value))
+    row.admit(first + len(value))
     if not _fits(value, shape):
         return None
     try:

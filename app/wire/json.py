@@ -183,7 +183,7 @@ def _look(
         else:
             plain[name] = None
     beside = Others(nulls, lists)
-    arrays = read_arrays(content, values, rows, beside) if values else {}
+    arrays = read_arrays(content, values, rows, beside, first=first) if values else {}
     return _Look(plain, list(values), arrays, beside, odd=isinstance(document, dict))
 
 

@@ -220,7 +220,6 @@ async def _joined(cut: _Cut) -> Tensor:
     name, kind = cut.name, cut.kind
     rows = {name: kind.row} if kind.row else {}
     tables = {name: kind.table} if kind.table else {}
-    admit = (kind.row or tables[name]).admit
     array = np.empty((0, *kind.shape))
     for piece in cut.pieces:
         if kind.row and b'"' in piece:
@@ -229,13 +228,12 @@ async def _joined(cut: _Cut) -> Tensor:
         body = b'{"%s":[%s]}' % (name.encode(), piece)
         try:
             more = json.decode(body, rows, (), tables, first_row=known)[name]
-            if not isinstance(more, Tensor):
-                raise BodyError("The text of a tensor is none.")
-            admit(known + len(more))
         except TooManyRowsError:
             # Whoever sent them is told of all.
-            admit(cut.count_rows())
+            (kind.row or tables[name]).admit(cut.count_rows())
             raise
+        if not isinstance(more, Tensor):
+            raise BodyError("The text of a tensor is none.")
         # In place: two copies of a large tensor would be the most that a request holds.
         array.resize((known + len(more), *kind.shape), refcheck=False)
         array[known:] = more.numpy()
