@@ -6,14 +6,9 @@ from typing import NamedTuple
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.work import Work
-
 Headers = Iterable[tuple[bytes, bytes]]
 
 _STREAM = b"application/x-ndjson"
-
-BEGUN = "begun"
-"""Where `Begun` is in the state of a request, if an answer to it is being worked on already."""
 
 
 class Written(NamedTuple):
@@ -26,18 +21,6 @@ class Written(NamedTuple):
 
     content: bytes
     headers: Headers = ()
-
-
-class Begun(NamedTuple):
-    """An answer that is being worked on before the app is asked for it.
-
-    Args:
-        answer: The work.
-        at: When it began, in seconds of `time.perf_counter`.
-    """
-
-    answer: Work[Written]
-    at: float
 
 
 def headers_of(scope: Scope) -> Mapping[bytes, bytes]:

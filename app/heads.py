@@ -5,18 +5,20 @@ first time it is read as ever; what came of it is remembered, and the next reque
 question at once.
 """
 
-from collections.abc import Coroutine
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import Scope
 
-from app.asgi import Written, content_type, headers_of, is_stream
+from app.asgi import content_type, headers_of, is_stream
 from app.dependencies import Services
 from app.errors import MediaTypeError, NotAcceptableError
+from app.loaded_model import LoadedModel
 from app.main import App
 from app.metrics import Metrics
-from app.patience import Patience
-from app.routes.questions import Asked, QuestionRoute
+from app.routes.media import Media, Query, is_brief
+from app.routes.questions import QuestionRoute
 
 # In numbers: what a client's bodies of slightly different lengths need, of a megabyte or two.
 _MOST_HEADS = 4096
@@ -28,37 +30,43 @@ _LONGEST_BODY = 2**16
 _SINGULAR = {b"x-request-id", b"traceparent", b"transfer-encoding", b"expect", b"upgrade"}
 
 
-class Head(NamedTuple):
-    """What a head means.
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What heads of one meaning say; there are no two that are alike.
 
     Args:
         route: Of the question.
-        asked: What is asked there.
+        model: The model that is asked.
+        media: The bodies of the question to it.
+        media_type: That of the bodies.
+        wanted: That of the answers.
+        query: The names and values of the query string.
         services: Of the app.
-        body_bytes: The length of its body.
-        content_type: That of the answer.
-        metrics: Is told of the request.
+        metrics: Is told of requests.
+        content_type: The header of the answers.
     """
 
     route: QuestionRoute
-    asked: Asked
+    model: LoadedModel
+    media: Media
+    media_type: str
+    wanted: str
+    query: Query
     services: Services
-    body_bytes: int
-    content_type: bytes
     metrics: Metrics
+    content_type: bytes
 
-    def answer(self, body: bytes) -> Coroutine[Any, Any, Written]:
-        """The answer.
 
-        Raises:
-            VaeError: the body, or what it asks for, is refused.
-        """
-        return self.route.exchange(self.asked, body, self.services)
+class Head(NamedTuple):
+    """One head.
 
-    @property
-    def patience(self) -> Patience:
-        """With those who wait for answers."""
-        return self.services.patience
+    Args:
+        kind: What it means.
+        body_bytes: The length of its body.
+    """
+
+    kind: Kind
+    body_bytes: int
 
 
 class Heads:
@@ -72,11 +80,12 @@ class Heads:
         self._app = app
         self._metrics: Metrics = app.state.metrics
         self._known: dict[bytes, Head] = {}
+        self._kinds: dict[object, Kind] = {}
         # What head, if any, these bytes are.
         self.find = self._known.get
 
     def learn(self, head: bytes, scope: Scope, body_bytes: int) -> None:
-        """Remembers a head, if it is a question's.
+        """Remembers a head, if it is a question's with a small body.
 
         Args:
             head: All bytes before the body.
@@ -85,30 +94,41 @@ class Heads:
         """
         if len(head) > _LONGEST_HEAD or any(name in _SINGULAR for name, _ in scope["headers"]):
             return
-        found = self._meaning(scope, body_bytes)
-        if found is None:
+        headers = headers_of(scope)
+        if headers.get(b"content-length") != b"%d" % body_bytes:
+            return
+        kind = self._kind(scope, headers, body_bytes)
+        if kind is None:
             return
         if len(self._known) >= _MOST_HEADS:
             # The oldest; it will be learned again if it is still sent.
             del self._known[next(iter(self._known))]
-        self._known[head] = found
+        self._known[head] = Head(kind, body_bytes)
 
-    def _meaning(self, scope: Scope, body_bytes: int) -> Head | None:
+    def _kind(self, scope: Scope, headers: Mapping[bytes, bytes], body_bytes: int) -> Kind | None:
         services: Services = self._app.state.services
-        found = self._app.shortcut.find(scope)
-        headers = headers_of(scope)
+        found, most = self._app.shortcut.find(scope), services.settings.max_body_bytes
         if found is None or services.settings.access_log or is_stream(headers):
             return None
-        if headers.get(b"content-length") != b"%d" % body_bytes:
-            return None
-        if body_bytes > min(_LONGEST_BODY, services.settings.max_body_bytes):
-            return None
         model = services.catalog.at_hand(found.model)
-        if model is None:
+        if model is None or body_bytes > min(_LONGEST_BODY, most):
             return None
         try:
             asked = found.route.asked(scope, headers, model, services)
         except (NotAcceptableError, MediaTypeError):
             return None
-        kind = content_type(asked.wanted)
-        return Head(found.route, asked, services, body_bytes, kind, self._metrics)
+        if not is_brief(asked.media_type, body_bytes):
+            return None
+        known = (found.route.path, model, asked.media_type, asked.wanted, tuple(asked.query))
+        kind = self._kinds.get(known)
+        if kind is None:
+            if len(self._kinds) >= _MOST_HEADS:
+                self._kinds.clear()
+            kind = self._kinds[known] = Kind(
+                route=found.route,
+                services=services,
+                metrics=self._metrics,
+                content_type=content_type(asked.wanted),
+                **asked._asdict(),
+            )
+        return kind

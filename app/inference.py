@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 
 # In multiplications, of which a core does some thirty thousand in a microsecond. Everybody waits
 # for a batch on the event loop: about four milliseconds.
-_BRIEF_WORK = 2**27
+BRIEF_WORK = 2**27
 # What a look at the sockets finds has yet to be read, which shows at the second look after it.
 _LOOKS_UNCHANGED = 2
 _MOST_LOOKS = 8
@@ -55,7 +55,7 @@ class Inference:
         keep_freed_memory()
         self._capacity = Capacity(settings)
         # Many small requests ask for the same.
-        self._ask_of = lru_cache(4096)(self._make_ask)
+        self.ask_of = lru_cache(4096)(self._make_ask)
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._computing = False
@@ -97,7 +97,7 @@ class Inference:
             RefusedBodyError: tensors of different lengths, or a row the model does not allow.
         """
         rows = _rows_in(arrays)
-        ask = self._ask_of(question, model, tuple(arrays), tuple(options.items()))
+        ask = self.ask_of(question, model, tuple(arrays), tuple(options.items()))
         most_rows, work = ask.allowance
         if rows > most_rows:
             self._capacity.refuse(question, model.size, ask.options, rows)
@@ -128,7 +128,7 @@ class Inference:
 
     def _take(self, job: Job) -> None:
         """Has a job answered in its turn."""
-        if job.work > _BRIEF_WORK:
+        if job.work > BRIEF_WORK:
             self._long.append(job)
             self._compute()
         else:
@@ -205,7 +205,7 @@ def _next_batch(queue: deque[Job]) -> list[Job]:
         job = queue[0]
         if not job.answer.done():
             work += job.work
-            if batch and (work > _BRIEF_WORK or not job.arrays):
+            if batch and (work > BRIEF_WORK or not job.arrays):
                 break
             batch.append(job)
         queue.popleft()

@@ -1,6 +1,6 @@
 """What surrounds every request, as plain ASGI: its id, its time, its bytes, and the last resort."""
 
-import os
+import random
 import re
 import time
 from collections.abc import Mapping, MutableMapping
@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.asgi import BEGUN, Begun, headers_of, is_stream
+from app.asgi import headers_of, is_stream
 from app.errors import TooManyBytesError, problem_response
 from app.metrics import Metrics
 
@@ -18,8 +18,8 @@ _LONGEST_ID = 128
 
 
 def new_id() -> str:
-    """An id for a request that came without one."""
-    return os.urandom(16).hex()
+    """An id for a request that came without one; no secret."""
+    return f"{random.getrandbits(128):032x}"
 
 
 class RequestLimits:
@@ -45,14 +45,9 @@ class RequestLimits:
             return
         headers = headers_of(scope)
         request_id = _id_of(headers)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
+        scope.setdefault("state", {})["request_id"] = request_id
         sending = _Sending(send, request_id)
-        begun: Begun | None = state.get(BEGUN)
-        if begun is not None:
-            sending.began = begun.at
-        else:
-            self.metrics.request_begun()
+        self.metrics.request_begun()
         try:
             if not is_stream(headers):
                 self._refuse_declared(headers)

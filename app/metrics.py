@@ -6,6 +6,7 @@ once and from then on written in place, on the event loop and without a lock.
 
 import os
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -135,10 +136,9 @@ class Metrics:
         """A request has come."""
         self._in_flight[0] += 1.0
 
-    @property
-    def in_flight(self) -> float:
-        """Requests that this process is answering."""
-        return self._in_flight[0]
+    def request_passed_on(self) -> None:
+        """It begins again, on a longer way."""
+        self._in_flight[0] -= 1.0
 
     def request_ended(self, route: str | None, status: int | None, seconds: float) -> None:
         """It has been answered.
@@ -162,11 +162,13 @@ class Metrics:
     def question_asked(self, name: str, version: int, rows: int) -> None:
         """A question to a model waits for its answer; `question_over` must follow."""
         self._waiting[0] += 1.0
-        histogram = self._models.get((name, version))
-        if histogram is None:
-            histogram = self.histogram(QUESTION_ROWS, name, str(version))
-            self._models[name, version] = histogram
-        histogram.observe(rows)
+        self._rows_of(name, version).observe(rows)
+
+    def questions_answered(self, name: str, version: int, rows: Sequence[int]) -> None:
+        """Questions to a model, of so many rows each, were answered together as they came."""
+        histogram = self._rows_of(name, version)
+        for each in rows:
+            histogram.observe(each)
 
     def question_over(self) -> None:
         """A question has its answer or an error, or nobody waits for it any longer."""
@@ -180,6 +182,13 @@ class Metrics:
     def model_loaded(self, name: str, version: int) -> None:
         """A model is in memory."""
         self._of(LOADED, name, str(version))[0] = 1.0
+
+    def _rows_of(self, name: str, version: int) -> "Histogram":
+        histogram = self._models.get((name, version))
+        if histogram is None:
+            histogram = self.histogram(QUESTION_ROWS, name, str(version))
+            self._models[name, version] = histogram
+        return histogram
 
     def _of(self, family: Family, *labels: str) -> Numbers:
         return self._numbers.numbers((family.name, *labels), family.width)

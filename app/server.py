@@ -19,6 +19,7 @@ from app.heads import Heads
 from app.main import create_app
 from app.protocol import QuestionProtocol
 from app.settings import Settings
+from app.together import Together
 from app.workers import Worker, WorkerEndedError, supervise
 from model_store.errors import StorageError
 from model_store.store import FolderStore, StoredModel
@@ -96,7 +97,7 @@ def _serve(
     config = uvicorn.Config(
         app,
         # As good as a class: uvicorn calls it for each connection.
-        http=cast("type[asyncio.Protocol]", partial(QuestionProtocol, Heads(app))),
+        http=cast("type[asyncio.Protocol]", partial(QuestionProtocol, Heads(app), Together())),
         lifespan="on",
         ws="none",
         proxy_headers=False,

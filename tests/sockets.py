@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from app.heads import Heads
 from app.protocol import QuestionProtocol
+from app.together import Together
 from tests.service import Service
 
 Result = TypeVar("Result")
@@ -127,7 +128,7 @@ def listening(
     config.loaded_app = noted
     state = ServerState()
     heads = Heads(service.app)
-    kind = HttpToolsProtocol if as_uvicorn else partial(QuestionProtocol, heads)
+    kind = HttpToolsProtocol if as_uvicorn else partial(QuestionProtocol, heads, Together())
     protocol = partial(kind, config=config, server_state=state, app_state={})
 
     async def listen() -> asyncio.Server:

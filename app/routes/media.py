@@ -18,11 +18,13 @@ from app.schemas.pictures import PictureReply
 from app.schemas.tensors import Question, Reply
 from app.wire import csv, json, ndjson, negotiation, options, pieces, png, safetensors
 from app.wire.columns import Table
+from app.wire.cuts import cut
 
 # A table this large takes milliseconds to parse: not on the event loop.
 _LARGE_TEXT_BYTES = 2**14
 
 Query = Sequence[tuple[str, str]]
+
 
 # Each is refused by name, in a hundred times the memory of the name.
 _MAX_UNKNOWN_FIELDS = 64
@@ -55,6 +57,11 @@ def media_type_of(headers: Mapping[bytes, bytes]) -> str:
 @lru_cache(maxsize=256)
 def _media_type(content_type: bytes) -> str:
     return content_type.decode("latin-1").partition(";")[0].strip().lower()
+
+
+def is_brief(media_type: str, body_bytes: int) -> bool:
+    """Whether a body is so small that everybody can wait until it has been read."""
+    return body_bytes < (_LARGE_TEXT_BYTES if media_type == csv.MEDIA_TYPE else pieces.PIECE_BYTES)
 
 
 def refuse_compressed(headers: Mapping[bytes, bytes]) -> None:
@@ -133,14 +140,13 @@ class Media:
             BodyError: it is not.
             TooLargeError: more rows than the server takes, or too many bytes to parse.
         """
-        large = _LARGE_TEXT_BYTES if sent.media_type == csv.MEDIA_TYPE else pieces.PIECE_BYTES
         fields: dict[str, Any] | None = None
-        if len(sent.content) < large:
-            fields = self._fields_of(sent)
+        if is_brief(sent.media_type, len(sent.content)):
+            fields = self.fields_of(sent)
         elif sent.media_type == json.MEDIA_TYPE and not sent.query:
             fields = await pieces.decode(sent.content, self._rows, self._fields, self._tables)
         if fields is None:
-            fields = await asyncio.to_thread(self._fields_of, sent)
+            fields = await asyncio.to_thread(self.fields_of, sent)
         return self.question_of(fields)
 
     def question_of(self, fields: Mapping[str, Any]) -> Question:
@@ -186,7 +192,45 @@ class Media:
             content = await asyncio.to_thread(tables.encode, reply, model.columns, came)
         return Written(content, self.named)
 
-    def _fields_of(self, sent: Sent) -> dict[str, Any]:
+    async def write_each(
+        self,
+        reply: Reply,
+        media_type: str,
+        model: LoadedModel,
+        most_numbers: int,
+        sent: Sequence[tuple[Sent, int]],
+    ) -> Sequence[Written]:
+        """The answers to several requests, from the reply about the rows of all: as `write`'s.
+
+        Args:
+            reply: The answer.
+            media_type: Of each.
+            model: The model that answered.
+            most_numbers: Most numbers of a picture.
+            sent: The requests, and how many of the rows are each one's.
+        """
+        if len(sent) == 1:
+            return [await self.write(reply, media_type, model, most_numbers, sent[0][0])]
+        counts = [rows for _, rows in sent]
+        if media_type == json.MEDIA_TYPE:
+            fields = json.jsonable(reply)
+            if not pieces.are_large(fields):
+                # Without a reply for each.
+                return [Written(json.encode(part)) for part in cut(fields, counts)]
+        known = reply.model_fields_set
+        replies = [reply.model_construct(known, **part) for part in cut(reply.__dict__, counts)]
+        return [
+            await self.write(each, media_type, model, most_numbers, came)
+            for each, (came, _) in zip(replies, sent, strict=True)
+        ]
+
+    def fields_of(self, sent: Sent) -> dict[str, Any]:
+        """The fields of a body, which everybody waits for.
+
+        Raises:
+            BodyError: it is none.
+            TooLargeError: more rows than the server takes, or too many bytes to parse.
+        """
         question = self._question
         if sent.media_type == json.MEDIA_TYPE:
             options.refuse_any(sent.query)

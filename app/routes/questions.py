@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from app.asgi import BEGUN, Begun, Written, headers_of, is_stream, read_body, respond
+from app.asgi import Written, headers_of, is_stream, read_body, respond
 from app.dependencies import Services
 from app.inference import Inference
 from app.loaded_model import LoadedModel
@@ -71,10 +71,8 @@ class QuestionRoute(APIRoute):
             return
         asked = self.asked(scope, headers, model, services)
         content = await read_body(receive)
-        begun: Begun | None = scope["state"].get(BEGUN)
         with services.patience.while_there(receive):
-            work = begun.answer.wait() if begun else self.exchange(asked, content, services)
-            written = await work
+            written = await self._exchange(asked, content, services)
         await respond(send, written, asked.wanted)
 
     def asked(
@@ -91,12 +89,7 @@ class QuestionRoute(APIRoute):
         refuse_compressed(headers)
         return Asked(model, media, wanted, media_type_of(headers), query_of(scope))
 
-    async def exchange(self, asked: Asked, content: bytes, services: Services) -> Written:
-        """The answer to a body.
-
-        Raises:
-            VaeError: the body, or what it asks for, is refused.
-        """
+    async def _exchange(self, asked: Asked, content: bytes, services: Services) -> Written:
         sent = Sent(content, asked.media_type, asked.query)
         reply = await self._answer(sent, asked.media, asked.model, services.inference)
         most_numbers = services.settings.max_elements

@@ -200,7 +200,7 @@ def test_the_last_answer_closes_the_connection(server: Listening) -> None:
         await connection.ask(request(ELBO, ROWS))
         connection.writer.write(request(ELBO, ROWS))
         (protocol,) = server.state.connections
-        while protocol._work is None:
+        while protocol._head is None:
             await asyncio.sleep(0)
         protocol.shutdown()
         return await connection.answer(), await connection.is_closed()

@@ -106,7 +106,7 @@ def test_questions_and_batches_are_counted(tmp_path: Path) -> None:
 def test_a_long_question_is_counted_slice_by_slice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "_BRIEF_WORK", 1)
+    monkeypatch.setattr(inference, "BRIEF_WORK", 1)
     monkeypatch.setattr(inference, "_SLICE_WORK", 20_000)
     small_store(tmp_path, "m")
 

@@ -65,14 +65,14 @@ class Question:
 @pytest.fixture
 def all_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request goes to the thread, in slices of two rows."""
-    monkeypatch.setattr(module, "_BRIEF_WORK", 0)
+    monkeypatch.setattr(module, "BRIEF_WORK", 0)
     monkeypatch.setattr(module, "_SLICE_WORK", 2 * WORK_OF_A_ROW)
 
 
 @pytest.fixture
 def two_rows_are_brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request of three rows goes to the thread."""
-    monkeypatch.setattr(module, "_BRIEF_WORK", 2 * WORK_OF_A_ROW)
+    monkeypatch.setattr(module, "BRIEF_WORK", 2 * WORK_OF_A_ROW)
 
 
 def rows(*values: float) -> dict[str, Tensor]:

@@ -1,0 +1,235 @@
+"""Small questions that have come on many connections, asked as one about the rows of all.
+
+Whatever has arrived and asks the same of the same model is one question to its endpoint and one
+reply, which is cut into answers: what a question costs beside its rows is paid once. Nobody is
+waited for: while the requests that have come are read others arrive, and when no more do those that
+are there are answered. Noise does not depend on a row's place, so no answer depends on who else
+asks.
+
+Nothing is refused here. What cannot be read or answered so goes the long way, alone, where errors
+are made, deadlines kept and long work is done in slices.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from app.asgi import Written
+from app.brief import BriefInference, TooManyTogetherError
+from app.heads import Kind
+from app.routes.media import Sent
+from app.work import Work
+from model_store.errors import InputError
+
+_MOST_LOOKS = 8
+# To answer a group, one fewer after each that is refused; then all go the long way.
+_MOST_ATTEMPTS = 8
+
+
+class Asker(Protocol):
+    """A connection that has asked something."""
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections there are, this one among them."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody waits for the answer any longer."""
+
+    def drop(self) -> None:
+        """Gives the request up."""
+
+    def answer(self, answer: Written) -> None:
+        """Takes the answer."""
+
+    def pass_on(self) -> None:
+        """Asks again, on the long way."""
+
+
+class _Asked(NamedTuple):
+    """What one request asks about.
+
+    Args:
+        asker: Who asks.
+        sent: The body.
+        arrays: The rows, by the names of their fields.
+        rows: How many.
+    """
+
+    asker: Asker
+    sent: Sent
+    arrays: Mapping[str, Tensor]
+    rows: int
+
+
+@dataclass(eq=False, slots=True)
+class _Group:
+    """Requests that ask the same.
+
+    Args:
+        kind: What their heads say.
+        options: The fields of their bodies but for rows.
+        asked: About what.
+        most_rows: How many rows can be answered at once, as far as is known.
+    """
+
+    kind: Kind
+    options: Mapping[str, Any]
+    asked: list[_Asked] = field(default_factory=list)
+    most_rows: int | None = None
+
+
+class Together:
+    """Takes requests, and answers them a group at a time."""
+
+    def __init__(self) -> None:
+        self._new: list[tuple[Asker, Kind, bytes]] = []
+        self._groups: dict[object, _Group] = {}
+        self._is_going = False
+        self._looks = 0
+        self._read_count = 0
+
+    def add(self, asker: Asker, kind: Kind, body: bytes) -> None:
+        """Has a request answered, or passed on, soon."""
+        self._new.append((asker, kind, body))
+        self._start()
+
+    def _start(self) -> None:
+        if not self._is_going:
+            self._is_going = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Reads what has come, and answers some of it if there is nothing left to come."""
+        new, self._new = self._new, []
+        for asker, kind, body in new:
+            self._read(asker, kind, body)
+        self._read_count += len(new)
+        more_may_come = new and self._read_count < new[-1][0].open_connections
+        if more_may_come and self._looks < _MOST_LOOKS:
+            self._looks += 1
+        else:
+            self._looks = self._read_count = 0
+            self._answer_oldest()
+        self._is_going = False
+        if self._groups or self._new or self._looks:
+            self._start()
+
+    def _read(self, asker: Asker, kind: Kind, body: bytes) -> None:
+        """Puts a request to those that ask the same."""
+        arrays: dict[str, Tensor] = {}
+        options: dict[str, Any] = {}
+        sent = Sent(body, kind.media_type, kind.query)
+        whole = kind.media.question.of_whole_requests
+        try:
+            fields = kind.media.fields_of(sent)
+            for name, value in fields.items():
+                (arrays if type(value) is Tensor else options)[name] = value
+            key: object = (kind, *arrays, *options.items(), *map(type, options.values()))
+            if not arrays or any(name in options for name in whole):
+                # It is about its own rows only.
+                key = object()
+            group = self._groups.get(key)
+        except Exception:  # noqa: BLE001 - it will be raised again where it is told
+            asker.pass_on()
+            return
+        if group is None:
+            group = self._groups[key] = _Group(kind, options)
+        rows = next(iter(arrays.values())).shape[0] if arrays else 1
+        group.asked.append(_Asked(asker, sent, arrays, rows))
+
+    def _answer_oldest(self) -> None:
+        """Answers those of the oldest group that can be answered at once."""
+        if not self._groups:
+            return
+        key = next(iter(self._groups))
+        group = self._groups.pop(key)
+        for asked in [asked for asked in group.asked if asked.asker.is_gone]:
+            group.asked.remove(asked)
+            asked.asker.drop()
+        Work(self._answer(key, group), asyncio.get_running_loop()).go_on()
+
+    async def _answer(self, key: object, group: _Group) -> None:
+        for _ in range(_MOST_ATTEMPTS):
+            self._cut(key, group)
+            answers = await _attempt(group)
+            if answers is not None:
+                for asked, answer in zip(group.asked, answers, strict=True):
+                    asked.asker.answer(answer)
+                return
+        _pass_on(group, group.asked)
+
+    def _cut(self, key: object, group: _Group) -> None:
+        """Leaves as many of the group as can be answered at once; the others have another turn."""
+        most = group.most_rows
+        if most is None or sum([asked.rows for asked in group.asked]) <= most:
+            return
+        _pass_on(group, [asked for asked in group.asked if asked.rows > most])
+        ends = accumulate([asked.rows for asked in group.asked])
+        count = sum(end <= most for end in ends)
+        left, group.asked = group.asked[count:], group.asked[:count]
+        if left:
+            # Behind those that ask something else.
+            waiting = self._groups.setdefault(key, _Group(group.kind, group.options))
+            waiting.asked, waiting.most_rows = [*left, *waiting.asked], most
+            self._start()
+
+
+async def _attempt(group: _Group) -> Sequence[Written] | None:
+    """The answers to all that are left of the group, if it could be answered at once."""
+    if not group.asked:
+        return ()
+    try:
+        return await _answers(group)
+    except TooManyTogetherError as error:
+        group.most_rows = error.most_rows
+    except InputError as error:
+        _pass_on(group, _refused(group, error))
+    except Exception:  # noqa: BLE001 - it will be raised again where it is told
+        _pass_on(group, group.asked)
+    return None
+
+
+async def _answers(group: _Group) -> Sequence[Written]:
+    """The answers to all.
+
+    Raises:
+        TooManyTogetherError: they would take too long, or one of them is too large.
+        InputError: a row is refused.
+        VaeError: what all ask is refused.
+    """
+    kind, asked = group.kind, group.asked
+    counts = [each.rows for each in asked]
+    names = asked[0].arrays
+    arrays = (
+        names if len(asked) == 1 else {n: torch.cat([a.arrays[n] for a in asked]) for n in names}
+    )
+    body = kind.media.question_of({**group.options, **arrays})
+    services = kind.services
+    inference = BriefInference(services.inference, kind.metrics, counts)
+    reply = await kind.route.endpoint(body=body, model=kind.model, inference=inference)
+    most, sent = services.settings.max_elements, [(each.sent, each.rows) for each in asked]
+    answers = await kind.media.write_each(reply, kind.wanted, kind.model, most, sent)
+    reply.tell(services.drift, kind.model)
+    return answers
+
+
+def _refused(group: _Group, error: InputError) -> Sequence[_Asked]:
+    """The request whose row is refused, or all where the error does not say which."""
+    row: int | None = getattr(error, "row", None)
+    ends = accumulate([asked.rows for asked in group.asked])
+    places = [] if row is None else [place for place, end in enumerate(ends) if row < end]
+    return [group.asked[place] for place in places[:1]] or group.asked
+
+
+def _pass_on(group: _Group, refused: Sequence[_Asked]) -> None:
+    """Has these answered on the long way."""
+    for asked in [*refused]:
+        group.asked.remove(asked)
+        asked.asker.pass_on()
