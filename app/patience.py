@@ -2,7 +2,6 @@
 
 import asyncio
 from types import TracebackType
-from typing import Protocol
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
@@ -11,13 +10,6 @@ from app.errors import DeadlineError
 
 # Most answers are there by then: nobody need listen for the clients of these.
 _LOOK_SECONDS = 0.1
-
-
-class Listener(Protocol):
-    """Whoever has to know of a client that leaves, once an answer takes long."""
-
-    def listen(self) -> None:
-        """Begins to listen whether the client is there."""
 
 
 class Patience:
@@ -29,8 +21,8 @@ class Patience:
 
     def __init__(self, max_seconds: float) -> None:
         self.max_seconds = max_seconds
-        self._waiting: set[Listener] = set()
-        self._waiting_long: set[Listener] = set()
+        self._waiting: set[Waiting] = set()
+        self._waiting_long: set[Waiting] = set()
         self._looking = False
 
     def while_there(self, receive: Receive) -> "Waiting":
@@ -45,14 +37,14 @@ class Patience:
         """
         return Waiting(self, receive)
 
-    def begin(self, waiting: "Listener") -> None:
+    def begin(self, waiting: "Waiting") -> None:
         """Somebody waits. One timer looks after all: one for each would take longer than most."""
         self._waiting.add(waiting)
         if not self._looking:
             self._looking = True
             asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
 
-    def end(self, waiting: "Listener") -> None:
+    def end(self, waiting: "Waiting") -> None:
         """Nobody waits for that any longer."""
         self._waiting.discard(waiting)
         self._waiting_long.discard(waiting)

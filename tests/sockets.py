@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,7 +41,17 @@ class Listening:
 
     def run(self, talk: "Callable[[Connection], Awaitable[Result]]") -> Result:
         """Talks over a connection of its own."""
-        return self.service.portal.call(self._talk, talk)
+        return self.run_each([talk])[0]
+
+    def run_each(
+        self, talks: "Sequence[Callable[[Connection], Awaitable[Result]]]"
+    ) -> list[Result]:
+        """Talks at the same time, each over a connection of its own."""
+
+        async def run() -> list[Result]:
+            return await asyncio.gather(*map(self._talk, talks))
+
+        return self.service.portal.call(run)
 
     async def _talk(self, talk: "Callable[[Connection], Awaitable[Result]]") -> Result:
         connection = Connection(*await asyncio.open_connection("127.0.0.1", self.port))

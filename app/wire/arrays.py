@@ -17,6 +17,8 @@ Arrays = dict[str, np.ndarray]
 
 _Shape = tuple[int, ...]
 
+_ARRAY = simdjson.Array
+
 # Here numpy's way of counting pays for its calls.
 _LARGE_BYTES = 2**14
 
@@ -128,26 +130,31 @@ def read_array_slowly(
     return np.fromiter(cells, np.float64, count).reshape(-1, *row.shape)
 
 
-def _quickly(value: object, row: Row, first: int) -> np.ndarray | None:
+def _quickly(
+    value: Any,  # noqa: ANN401 - any JSON value
+    row: Row,
+    first: int,
+) -> np.ndarray | None:
     """The array, if nothing is wrong with it but what `read_arrays` finds."""
     shape = row.shape
-    if not isinstance(value, simdjson.Array) or len(value) == 0:
+    if type(value) is not _ARRAY or (length := len(value)) == 0:
         return None
-    row.admit(first + len(value))
+    row.admit(first + length)
     if not _fits(value, shape):
         return None
     try:
         flat = np.frombuffer(value.as_buffer(of_type="d"))
-    except TypeError:  # null, a string, a boolean or an object among the numbers
+        # Fails where arrays stand in the place of numbers, unless they are as many.
+        return flat.reshape(length, *shape)
+    except (TypeError, ValueError):  # null, a string, a boolean or an object among the numbers
         return None
-    return flat.reshape(-1, *shape) if flat.size == len(value) * math.prod(shape) else None
 
 
 def _fits(rows: Any, shape: _Shape) -> bool:  # noqa: ANN401 - any JSON value
     """Whether each row is an array as long as it should be, down to the last axis but numbers."""
     length, inner = shape[0], shape[1:]
     for row in rows:
-        if not isinstance(row, simdjson.Array) or len(row) != length:
+        if type(row) is not _ARRAY or len(row) != length:
             return False
         if inner and not _fits(row, inner):
             return False

@@ -163,13 +163,11 @@ def _look(
         raise RefusedBodyError(
             Refusal("body", f"The body is {kind_of(document)}; needed an object.")
         )
-    names = list(document)
-    if len(set(names)) < len(names):
-        raise RefusedBodyError(Refusal("body", "The body names a field twice; needed it once."))
     values: dict[str, Any] = {}
     plain: dict[str, Any] = {}
-    nulls = lists = 0
-    for name in names:
+    count = nulls = lists = 0
+    for name in document:
+        count += 1
         if name in rows:
             values[name] = document[name]
         elif name in tables:
@@ -182,9 +180,11 @@ def _look(
             lists += isinstance(value, list)
         else:
             plain[name] = None
+    if len(plain) + len(values) < count:
+        raise RefusedBodyError(Refusal("body", "The body names a field twice; needed it once."))
     beside = Others(nulls, lists)
     arrays = read_arrays(content, values, rows, beside, first=first) if values else {}
-    return _Look(plain, list(values), arrays, beside, odd=isinstance(document, dict))
+    return _Look(plain, [*values], arrays, beside, odd=isinstance(document, dict))
 
 
 def _plain(value: Any) -> object:  # noqa: ANN401 - any JSON value

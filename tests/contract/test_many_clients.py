@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from random import Random
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import small_checkpoint, small_store
+from tests.closeness import assert_close
 from tests.media import JSON, SAFETENSORS, Medium
 from tests.models import random_rows
 from tests.service import Service, refused, serving
+from tests.sockets import Connection, Listening, listening, request
 
 CLIENTS = 64
 KINDS = ("gaussian", "discretized_logistic", "mixed")
@@ -37,9 +39,6 @@ OPTIONS: dict[str, dict[str, list[object]]] = {
     "impute": {"num_samples": [2, 16], "num_imputations": [0, 2]},
 }
 
-# Found from differences between importance weights, in which their rounding grows.
-OF_WEIGHTS = ("pareto_k", "effective_sample_size", "standard_error")
-
 Ask = tuple[Medium, str, str, dict[str, Any]]
 
 
@@ -50,6 +49,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         store.publish(kind, small_checkpoint(kind))
     with serving(store.root, compute_threads=2) as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def server(service: Service) -> Iterator[Listening]:
+    with listening(service) as server:
+        yield server
 
 
 def ask_of(chance: Random) -> Ask:
@@ -63,22 +68,6 @@ def ask_of(chance: Random) -> Ask:
     return chance.choice([JSON, SAFETENSORS]), question, kind, body
 
 
-def assert_close(together: Any, alone: Any, path: str) -> None:  # noqa: ANN401 - any JSON value
-    """Numbers to rounding, everything else exactly."""
-    if isinstance(alone, dict):
-        assert together.keys() == alone.keys(), path
-        for name, value in alone.items():
-            assert_close(together[name], value, f"{path}.{name}")
-    elif isinstance(alone, list):
-        ours, theirs = np.array(together, dtype=float), np.array(alone, dtype=float)
-        # Where a mean is subtracted, a value may be anything small beside the others.
-        largest = np.abs(theirs).max(initial=1, where=np.isfinite(theirs))
-        rounding = 1e-3 if path.endswith(OF_WEIGHTS) else 1e-5
-        np.testing.assert_allclose(ours, theirs, rounding, rounding * largest, err_msg=path)
-    else:
-        assert together == alone, path
-
-
 @settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 2**32))
 def test_everybody_gets_what_they_would_get_alone(service: Service, seed: int) -> None:
@@ -90,11 +79,45 @@ def test_everybody_gets_what_they_would_get_alone(service: Service, seed: int) -
 
     responses = service.portal.call(at_once)
 
-    for (medium, question, kind, body), response in zip(asked, responses, strict=True):
-        alone = service.speaking(medium).put(question, kind, **body)
-        if BAD[kind] in body["inputs"]:
-            problem = refused(response, 422)
-            assert problem == refused(alone, 422) | {"request_id": problem["request_id"]}
-        else:
-            assert response.status_code == alone.status_code == 200
-            assert_close(medium.read(response.content), medium.read(alone.content), question)
+    for ask, response in zip(asked, responses, strict=True):
+        assert_as_alone(service, ask, response)
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 2**32))
+def test_so_they_do_on_connections_that_have_asked_before(
+    service: Service, server: Listening, seed: int
+) -> None:
+    chance = Random(seed)
+    asked = [ask_of(chance) for _ in range(CLIENTS)]
+    all_have_asked = asyncio.Barrier(CLIENTS)
+
+    async def talk(ask: Ask, connection: Connection) -> httpx.Response:
+        medium, question, kind, body = ask
+        query, content = medium.question(body)
+        lines = [f"{name.lower()}: {value}" for name, value in medium.headers.items()]
+        sent = request(f"/v1/models/{kind}/{question}{query}", content, *lines)
+        await connection.ask(sent)
+        await all_have_asked.wait()
+        answer = await connection.ask(sent)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.content)
+
+    server.paths.clear()
+    responses = server.run_each([partial(talk, ask) for ask in asked])
+
+    refusals = sum(response.status_code == 422 for response in responses)
+    assert len(server.paths) <= CLIENTS + refusals
+    for ask, response in zip(asked, responses, strict=True):
+        assert_as_alone(service, ask, response)
+
+
+def assert_as_alone(service: Service, ask: Ask, response: httpx.Response) -> None:
+    """The response is what the service says when nobody else asks."""
+    medium, question, kind, body = ask
+    alone = service.speaking(medium).put(question, kind, **body)
+    if BAD[kind] in body["inputs"]:
+        problem = refused(response, 422)
+        assert problem == refused(alone, 422) | {"request_id": problem["request_id"]}
+    else:
+        assert response.status_code == alone.status_code == 200
+        assert_close(medium.read(response.content), medium.read(alone.content), question)

@@ -1,53 +1,43 @@
-"""A coroutine without a task: the same course and the same end as with one."""
+"""A coroutine without a task: it goes on whenever what it waits for is there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from app.work import Work
 
-Run = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
 
-
-async def by_itself(coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
-    ended: list[Work[Any]] = []
-    work = Work(coroutine, ended.append, asyncio.get_running_loop())
-    work.go_on()
-    try:
-        return await work.wait()
-    finally:
-        assert ended == [work]
-
-
-async def returns_at_once() -> int:
-    return 1
-
-
-async def lets_others_have_turns() -> int:
+async def lets_others_have_turns() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
-    return 2
 
 
-async def waits_for_a_thread() -> int:
-    return await asyncio.to_thread(lambda: 3)
+async def waits_for_a_thread() -> None:
+    await asyncio.to_thread(lambda: None)
 
 
-async def fails() -> None:
-    await asyncio.sleep(0)
-    raise ValueError("no")
-
-
-@pytest.mark.parametrize("does", [returns_at_once, lets_others_have_turns, waits_for_a_thread])
-def test_it_returns_what_a_task_returns(does: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    assert asyncio.run(by_itself(does())) == asyncio.run(does())
-
-
-def test_it_ends_in_its_error() -> None:
+async def waits_for_what_fails() -> None:
     with pytest.raises(ValueError, match="no"):
-        asyncio.run(by_itself(fails()))
+        await asyncio.to_thread(int, "no")
+
+
+@pytest.mark.parametrize(
+    "waits", [lets_others_have_turns, waits_for_a_thread, waits_for_what_fails]
+)
+def test_it_comes_to_its_end(waits: Callable[[], Awaitable[Any]]) -> None:
+    async def main() -> str:
+        ended = asyncio.get_running_loop().create_future()
+
+        async def work() -> None:
+            await waits()
+            ended.set_result("ended")
+
+        Work(work(), asyncio.get_running_loop()).go_on()
+        return str(await asyncio.wait_for(ended, 10))
+
+    assert asyncio.run(main()) == "ended"
 
 
 def test_it_begins_at_once() -> None:
@@ -57,28 +47,7 @@ def test_it_begins_at_once() -> None:
         async def begins() -> None:
             begun.append(True)
 
-        Work(begins(), lambda _: None, asyncio.get_running_loop()).go_on()
+        Work(begins(), asyncio.get_running_loop()).go_on()
         assert begun
 
     asyncio.run(main())
-
-
-def test_whoever_waits_and_is_cancelled_cancels_it() -> None:
-    async def main() -> tuple[bool, BaseException | None]:
-        awaited = asyncio.get_running_loop().create_future()
-
-        async def waits() -> None:
-            await awaited
-
-        work = Work(waits(), lambda _: None, asyncio.get_running_loop())
-        work.go_on()
-        waiter = asyncio.create_task(work.wait())
-        await asyncio.sleep(0)
-        waiter.cancel()
-        await asyncio.sleep(0.01)
-        return awaited.cancelled(), work.error
-
-    cancelled, error = asyncio.run(main())
-
-    assert cancelled
-    assert isinstance(error, asyncio.CancelledError)
