@@ -51,6 +51,7 @@ def decode(
     tables: Mapping[str, Table] | None = None,
     *,
     first_row: int = 0,
+    parser: simdjson.Parser | None = None,
 ) -> dict[str, object]:
     """The fields of a JSON object: tensors (rows, *shape) in float64 and plain values.
 
@@ -60,6 +61,7 @@ def decode(
         others: Fields that hold anything else. The values of fields in neither are not read.
         tables: Fields that hold records, which become tensors too, and what is a record in each.
         first_row: The place of the first rows in their fields, where the body is a part of one.
+        parser: One that has read the parts before; it keeps the memory that the largest took.
 
     Raises:
         NotJsonError: the body is not JSON.
@@ -67,12 +69,13 @@ def decode(
         TooManyRowsError: more rows than the server takes.
         TooManyBytesError: it would take the parser too much memory.
     """
-    found = _look(content, rows, others, tables or {}, first_row)
+    parser = parser or simdjson.Parser()
+    found = _look(_parse(content, parser), content, rows, others, tables or {}, first_row)
     arrays = found.arrays
     if arrays is None and not found.odd:
         arrays = read_arrays_with_gaps(content, found.tensors, rows, found.others)
     if arrays is None:
-        document = _parse(content)
+        document = _parse(content, parser)
         names = found.tensors
         arrays = {
             name: read_array_slowly(name, document[name], rows[name], first=first_row)
@@ -152,13 +155,13 @@ class _Look(NamedTuple):
 
 
 def _look(
+    document: Any,  # noqa: ANN401 - any JSON value
     content: bytes,
     rows: Mapping[str, Row],
     others: Collection[str],
     tables: Mapping[str, Table],
     first: int,
 ) -> _Look:
-    document = _parse(content)
     if not isinstance(document, _OBJECT):
         raise RefusedBodyError(
             Refusal("body", f"The body is {kind_of(document)}; needed an object.")
@@ -234,12 +237,11 @@ def _values_in(content: bytes) -> int:
     return sum(map(content.count, _BEFORE_VALUES))
 
 
-def _parse(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
+def _parse(content: bytes, parser: simdjson.Parser) -> Any:  # noqa: ANN401 - any JSON value
     if len(content) > _PARSER_BYTES // _BYTES_OF_A_VALUE:
         refuse_costly(content)
     try:
-        # A new parser each time: a parser keeps the memory of the largest body it has seen.
-        return simdjson.Parser().parse(content)
+        return parser.parse(content)
     except (ValueError, RuntimeError):
         return _parse_slowly(content)
 

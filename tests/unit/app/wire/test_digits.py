@@ -1,0 +1,96 @@
+"""Rows of digits, read without a parser: what the parser reads, or nothing."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from app.wire.digits import read_digits
+from tests.mutations import mutated
+
+SHAPES = ((1,), (3,), (2, 2), (1, 2, 3))
+
+
+def written(rows: np.ndarray, number: str, comma: str) -> bytes:
+    """The rows as JSON, each digit written so, without the brackets around all of them."""
+
+    def text(value: Any) -> str:  # noqa: ANN401 - nested lists of digits
+        if isinstance(value, list):
+            return "[" + comma.join(map(text, value)) + "]"
+        return number % value
+
+    return comma.join(map(text, rows.tolist())).encode()
+
+
+@st.composite
+def rows_of_digits(draw: st.DrawFn) -> np.ndarray:
+    shape = draw(st.sampled_from(SHAPES))
+    count = draw(st.integers(2, 5))
+    numbers = count * math.prod(shape)
+    digits = draw(st.lists(st.integers(0, 9), min_size=numbers, max_size=numbers))
+    return np.array(digits).reshape(count, *shape)
+
+
+alike = st.sampled_from([("%d", ","), ("%d", ", "), ("%d.0", ","), ("%d.0", " ,\n")])
+
+
+@given(rows_of_digits(), alike)
+def test_what_is_written_alike_is_read(rows: np.ndarray, how: tuple[str, str]) -> None:
+    found = read_digits(written(rows, *how), rows.shape[1:])
+
+    assert found is not None
+    assert np.array_equal(found, rows)
+
+
+@given(rows_of_digits(), alike, st.data())
+def test_whatever_is_read_is_what_a_parser_reads(
+    rows: np.ndarray, how: tuple[str, str], data: st.DataObject
+) -> None:
+    text = data.draw(mutated(st.just(written(rows, *how))))
+
+    found = read_digits(text, rows.shape[1:])
+
+    if found is not None:
+        assert np.array_equal(found, json.loads(b"[" + text + b"]"))
+
+
+@given(st.binary(max_size=64), st.sampled_from(SHAPES))
+@example(b"", (1,))
+@example(b"[", (1,))
+@example(b"][", (1,))
+@example(b"[[1]]", (1, 1))
+def test_any_bytes_are_read_as_a_parser_would_or_not_at_all(
+    text: bytes, shape: tuple[int, ...]
+) -> None:
+    found = read_digits(text, shape)
+
+    if found is not None:
+        assert np.array_equal(found, json.loads(b"[" + text + b"]"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[1,2]",
+        b"[1,2],[3,10]",
+        b"[1,2],[3,-1]",
+        b"[1,2],[3,4.5]",
+        b"[1.0,2.0],[3.0,4.5]",
+        b"[1.5,2.5],[3.5,4.5]",
+        b"[01,02],[03,04]",
+        b"[1,2],[3,null]",
+        b"[1,2],[3,4],",
+        b"[1,2],[3,4] [5,6]",
+        b"[1,2,3],[4,5,6]",
+        b"[1,2];[3,4]",
+        b"[1,2]  [3,4]",
+        b"[1e0,2e0],[3e0,4e0]",
+        b'["1","2"],["3","4"]',
+    ],
+)
+def test_everything_else_is_left_to_the_parser(text: bytes) -> None:
+    assert read_digits(text, (2,)) is None
