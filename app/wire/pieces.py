@@ -222,14 +222,14 @@ def _pieces(content: bytes, start: int, end: int, separator: bytes, kept: int) -
 
 
 async def _joined(cut: _Cut) -> Tensor:
-    """The rows of all pieces.
+    """The rows of all pieces: float32 where that holds all their values, or float64.
 
     Raises:
         RefusedBodyError: a row is none.
         BodyError: the body was not cut between rows.
         TooManyRowsError: more rows than the server takes.
     """
-    array, parser = np.empty((0, *cut.kind.shape)), simdjson.Parser()
+    array, parser = np.empty((0, *cut.kind.shape), np.float32), simdjson.Parser()
     known = read = 0
     for piece in cut.pieces:
         try:
@@ -239,6 +239,9 @@ async def _joined(cut: _Cut) -> Tensor:
             cut.kind.admit(cut.count_rows())
             raise
         read += len(piece)
+        if more.dtype == np.float64 and array.dtype == np.float32:
+            # Digits are what they are in either; whatever else there is needs this one.
+            array = array.astype(np.float64)
         if known + len(more) > len(array):
             # As many as there are if the rest of the text is like this.
             array = _grown(array, known, (known + len(more)) * cut.text_bytes // read + 1)
@@ -270,7 +273,7 @@ def _grown(array: np.ndarray, known: int, length: int) -> np.ndarray:
     """An array with more room, and what is known in it."""
     shape = (length, *array.shape[1:])
     if known == 0:
-        return np.empty(shape)
+        return np.empty(shape, array.dtype)
     # In place: two copies of a large tensor would be the most that a request holds.
     array.resize(shape, refcheck=False)
     return array

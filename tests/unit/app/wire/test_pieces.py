@@ -52,7 +52,8 @@ def whole(body: bytes) -> dict[str, object]:
 def same(found: dict[str, object], expected: dict[str, object]) -> bool:
     def equal(a: object, b: object) -> bool:
         if isinstance(a, Tensor) and isinstance(b, Tensor):
-            return torch.equal(a.nan_to_num(1e300), b.nan_to_num(1e300))
+            # Digits may come in float32.
+            return torch.equal(a.double().nan_to_num(1e300), b.double().nan_to_num(1e300))
         return a == b
 
     return found.keys() == expected.keys() and all(equal(found[n], expected[n]) for n in found)
@@ -62,6 +63,7 @@ TABLE = np.random.default_rng(0).normal(size=(50, 2)).tolist()
 WITH_GAPS = [[None, 1.5] if i % 7 == 0 else row for i, row in enumerate(TABLE)]
 RECORDS = [{"age": i / 7, "job": JOBS[i % 2 * 2]} for i in range(50)]
 IMAGES = np.random.default_rng(1).integers(0, 256, (50, 2, 2)).tolist()
+DIGITS = np.random.default_rng(2).integers(0, 10, (50, 2)).tolist()
 # Names with what stands between records.
 MISLEADING = {"records": [{"age": i / 7, "job": JOBS[1 - i % 3 // 2]} for i in range(50)]}
 
@@ -72,6 +74,9 @@ BODIES = [
     {"image": IMAGES, "n": 3},
     {"image": IMAGES, "x": WITH_GAPS, "n": 3},
     {"x": TABLE, "image": IMAGES},
+    {"x": DIGITS, "n": 3},
+    {"x": DIGITS + TABLE},
+    {"x": TABLE + DIGITS},
     {"records": RECORDS, "widths": [1, 2]},
     {"n": 3, "records": RECORDS[::2]},
 ]
