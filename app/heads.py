@@ -23,8 +23,7 @@ from app.routes.questions import QuestionRoute
 # In numbers: what a client's bodies of slightly different lengths need, of a megabyte or two.
 _MOST_HEADS = 4096
 _LONGEST_HEAD = 1024
-# More than a system hands over at once is better read as it comes.
-_LONGEST_BODY = 2**16
+_LONGEST_BRIEF_BODY = 2**16
 
 # Headers that make a head the only one of its kind, or its body another than the bytes after it.
 _SINGULAR = {b"x-request-id", b"traceparent", b"transfer-encoding", b"expect", b"upgrade"}
@@ -63,10 +62,12 @@ class Head(NamedTuple):
     Args:
         kind: What it means.
         body_bytes: The length of its body.
+        is_brief: Whether that is small enough to be read while everybody waits.
     """
 
     kind: Kind
     body_bytes: int
+    is_brief: bool
 
 
 class Heads:
@@ -84,40 +85,41 @@ class Heads:
         # What head, if any, these bytes are.
         self.find = self._known.get
 
-    def learn(self, head: bytes, scope: Scope, body_bytes: int) -> None:
-        """Remembers a head, if it is a question's with a small body.
+    def learn(self, head: bytes, scope: Scope, came: int) -> None:
+        """Remembers a head, if it is a question's.
 
         Args:
             head: All bytes before the body.
             scope: What they have been read as.
-            body_bytes: The length of the body that came.
+            came: How many bytes of the body have come with it.
         """
         if len(head) > _LONGEST_HEAD or any(name in _SINGULAR for name, _ in scope["headers"]):
             return
         headers = headers_of(scope)
-        if headers.get(b"content-length") != b"%d" % body_bytes:
+        length = headers.get(b"content-length", b"")
+        body_bytes = int(length) if length.isdigit() else -1
+        if not came <= body_bytes <= self._app.state.services.settings.max_body_bytes:
             return
-        kind = self._kind(scope, headers, body_bytes)
+        kind = self._kind(scope, headers)
         if kind is None:
             return
         if len(self._known) >= _MOST_HEADS:
             # The oldest; it will be learned again if it is still sent.
             del self._known[next(iter(self._known))]
-        self._known[head] = Head(kind, body_bytes)
+        brief = body_bytes <= _LONGEST_BRIEF_BODY and is_brief(kind.media_type, body_bytes)
+        self._known[head] = Head(kind, body_bytes, brief)
 
-    def _kind(self, scope: Scope, headers: Mapping[bytes, bytes], body_bytes: int) -> Kind | None:
+    def _kind(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Kind | None:
         services: Services = self._app.state.services
-        found, most = self._app.shortcut.find(scope), services.settings.max_body_bytes
+        found = self._app.shortcut.find(scope)
         if found is None or services.settings.access_log or is_stream(headers):
             return None
         model = services.catalog.at_hand(found.model)
-        if model is None or body_bytes > min(_LONGEST_BODY, most):
+        if model is None:
             return None
         try:
             asked = found.route.asked(scope, headers, model, services)
         except (NotAcceptableError, MediaTypeError):
-            return None
-        if not is_brief(asked.media_type, body_bytes):
             return None
         known = (found.route.path, model, asked.media_type, asked.wanted, tuple(asked.query))
         kind = self._kinds.get(known)

@@ -1,9 +1,10 @@
 """uvicorn's HTTP protocol, with a shorter way for questions whose heads have come before.
 
 Everything is read and answered by uvicorn and the app, but for requests that are plainly like one
-they have answered: their heads are those bytes, and they come alone and whole. Such a request has
-neither a scope nor a cycle of messages; its body is answered together with those of others, and
-what cannot be is given to uvicorn as it came.
+they have answered: their heads are those bytes, and they come alone. Such a request is collected
+first. A small one has neither a scope nor a cycle of messages: it is answered together with those
+of others, and what cannot be is given to uvicorn as it came. A large one is given to uvicorn whole,
+which takes it far less time than many parts.
 """
 
 import asyncio
@@ -38,6 +39,10 @@ class QuestionProtocol(HttpToolsProtocol):
         self._together = together
         # Whether uvicorn's parser is in the middle of a request.
         self._is_reading = False
+        # What has come of a request whose head is known, and how much of it is still to come.
+        self._parts: list[bytes] = []
+        self._missing = 0
+        # The request that is being answered.
         self._head: Head | None = None
         self._request = b""
         self._began = 0.0
@@ -65,31 +70,58 @@ class QuestionProtocol(HttpToolsProtocol):
             # Answers go in the order of their requests.
             self._early += data
             self.flow.pause_reading()
+        elif self._parts:
+            self._collect(data)
         elif self._is_idle:
-            end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
-            head = self._find(data[:end])
-            if head is not None and len(data) == end + head.body_bytes:
-                self._began = time.perf_counter()
-                self._head, self._request = head, data
-                head.kind.metrics.request_begun()
-                self._together.add(self, head.kind, data[end:])
-            else:
-                super().data_received(data)
-                self._learn(data, end)
+            self._begin(data)
         else:
             super().data_received(data)
 
+    def _begin(self, data: bytes) -> None:
+        """Takes the first part of a request, or all of it."""
+        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        head = self._find(data[:end])
+        missing = end + head.body_bytes - len(data) if head is not None else 0
+        if head is None or missing < 0:
+            super().data_received(data)
+            self._learn(data, end)
+        elif missing > 0:
+            self._parts, self._missing = [data], missing
+        elif head.is_brief:
+            self._began = time.perf_counter()
+            self._head, self._request = head, data
+            head.kind.metrics.request_begun()
+            self._together.add(self, head.kind, data[end:])
+        else:
+            super().data_received(data)
+
+    def _collect(self, data: bytes) -> None:
+        """Takes another part of a request."""
+        self._parts.append(data)
+        self._missing -= len(data)
+        if self._missing <= 0:
+            whole, is_alone = self._collected(), self._missing == 0
+            (self._begin if is_alone else super().data_received)(whole)
+
+    def _collected(self) -> bytes:
+        """What has come so far, of which no more is kept."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
     def shutdown(self) -> None:
         """The server is about to end."""
-        if self._head is None:
-            super().shutdown()
-        else:
+        if self._head is not None:
             self._is_last = True
+            return
+        if self._parts:
+            # A request that has begun is answered.
+            super().data_received(self._collected())
+        super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         """Some time ago there was an answer; closes, unless there has been another question."""
         left = self._began + self.timeout_keep_alive - time.perf_counter()
-        if self._head is not None or left > 0:
+        if self._head is not None or self._parts or left > 0:
             seconds = max(left, _SOON_SECONDS)
             self.timeout_keep_alive_task = self.loop.call_later(
                 seconds, self.timeout_keep_alive_handler
@@ -155,14 +187,13 @@ class QuestionProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _learn(self, data: bytes, end: int) -> None:
-        """Remembers the head, if uvicorn has read exactly this one request out of the data."""
+        """Remembers the head, if all that uvicorn has read is one request or its beginning."""
         cycle = self.cycle
-        if self._is_reading or cycle is None or cycle.more_body or not cycle.keep_alive:
+        if cycle is None or not cycle.keep_alive or cycle.scope["http_version"] != "1.1":
             return
         # Nothing of the body has been handed out yet.
-        if self.pipeline or cycle.body != data[end:] or cycle.scope["http_version"] != "1.1":
-            return
-        self._learn_head(data[:end], dict(cycle.scope), len(data) - end)
+        if self._is_reading == cycle.more_body and not self.pipeline and cycle.body == data[end:]:
+            self._learn_head(data[:end], dict(cycle.scope), len(data) - end)
 
     def _end(self, status: int | None, seconds: float = 0.0) -> None:
         """The request is over; ready for the next."""

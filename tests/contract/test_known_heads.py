@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from tests.builders import named_checkpoint, small_store
 from tests.media import CSV, JSON, SAFETENSORS, Medium
@@ -193,6 +195,50 @@ def test_nobody_works_for_a_client_that_has_left(server: Listening) -> None:
         assert time.monotonic() < began + 5
         time.sleep(0.05)
     assert server.service.ask("elbo", **ROWS)
+
+
+LARGE = {"inputs": random_rows("gaussian", 1500).tolist()}
+
+
+def test_a_large_request_that_comes_again_is_read_by_the_app_at_once(
+    server: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = request(ELBO, LARGE)
+    read: list[int] = []
+    receive = RequestResponseCycle.receive
+
+    async def noted(cycle: RequestResponseCycle) -> Any:  # noqa: ANN401
+        message = await receive(cycle)
+        read.append(len(message.get("body", b"")))
+        return message
+
+    monkeypatch.setattr(RequestResponseCycle, "receive", noted)
+
+    first, second = twice(server, sent)
+
+    body_bytes = len(sent) - sent.index(b"\r\n\r\n") - 4
+    assert first.status == 200
+    assert first.anonymous == second.anonymous
+    assert read[-1] == body_bytes
+    assert sum(read) == 2 * body_bytes
+
+
+def test_a_request_that_has_begun_is_answered_at_the_end(server: Listening) -> None:
+    sent = request(ELBO, ROWS)
+
+    async def talk(connection: Connection) -> tuple[Answer, bool]:
+        await connection.ask(sent)
+        connection.writer.write(sent[:-5])
+        (protocol,) = server.state.connections
+        while not protocol._parts:
+            await asyncio.sleep(0)
+        protocol.shutdown()
+        connection.writer.write(sent[-5:])
+        return await connection.answer(), await connection.is_closed()
+
+    answer, closed = server.run(talk)
+
+    assert (answer.status, closed) == (200, True)
 
 
 def test_the_last_answer_closes_the_connection(server: Listening) -> None:
