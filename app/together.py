@@ -12,7 +12,7 @@ are made, deadlines kept and long work is done in slices.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from app.asgi import Written
 from app.brief import BriefInference, TooManyTogetherError
 from app.heads import Kind
+from app.reading import Body, read
 from app.routes.media import Sent
 from app.work import Work
 from model_store.errors import InputError
@@ -73,14 +74,18 @@ class _Group:
     """Requests that ask the same.
 
     Args:
+        key: What they have in common.
         kind: What their heads say.
         options: The fields of their bodies but for rows.
+        takes_others: Whether others may ask the same.
         asked: About what.
         most_rows: How many rows can be answered at once, as far as is known.
     """
 
+    key: object
     kind: Kind
     options: Mapping[str, Any]
+    takes_others: bool
     asked: list[_Asked] = field(default_factory=list)
     most_rows: int | None = None
 
@@ -108,8 +113,12 @@ class Together:
     def _go_on(self) -> None:
         """Reads what has come, and answers some of it if there is nothing left to come."""
         new, self._new = self._new, []
+        of_a_length: dict[tuple[Kind, int], list[tuple[Asker, Sent]]] = {}
         for asker, kind, body in new:
-            self._read(asker, kind, body)
+            sent = Sent(body, kind.media_type, kind.query)
+            of_a_length.setdefault((kind, len(body)), []).append((asker, sent))
+        for (kind, _), asked in of_a_length.items():
+            self._read(kind, asked)
         self._read_count += len(new)
         more_may_come = new and self._read_count < new[-1][0].open_connections
         if more_may_come and self._looks < _MOST_LOOKS:
@@ -121,43 +130,46 @@ class Together:
         if self._groups or self._new or self._looks:
             self._start()
 
-    def _read(self, asker: Asker, kind: Kind, body: bytes) -> None:
-        """Puts a request to those that ask the same."""
-        arrays: dict[str, Tensor] = {}
-        options: dict[str, Any] = {}
-        sent = Sent(body, kind.media_type, kind.query)
-        whole = kind.media.question.of_whole_requests
+    def _read(self, kind: Kind, asked: Sequence[tuple[Asker, Sent]]) -> None:
+        """Puts requests of one kind and length to those that ask the same."""
+        group, options = None, None
+        bodies = read(kind.media, [sent for _, sent in asked])
+        for (asker, sent), body in zip(asked, bodies, strict=True):
+            if body is None:
+                asker.pass_on()
+                continue
+            if group is None or body.options is not options or not group.takes_others:
+                group, options = self._group(kind, body), body.options
+            group.asked.append(_Asked(asker, sent, body.arrays, body.rows))
+
+    def _group(self, kind: Kind, body: Body) -> _Group:
+        """Those that ask the same."""
+        options, whole = body.options, kind.media.question.of_whole_requests
+        # Without rows, or with an option that is about all rows of a request, it asks by itself.
+        takes_others = bool(body.arrays) and not any(name in options for name in whole)
+        key = (kind, *body.arrays, *options.items(), *map(type, options.values()))
         try:
-            fields = kind.media.fields_of(sent)
-            for name, value in fields.items():
-                (arrays if type(value) is Tensor else options)[name] = value
-            key: object = (kind, *arrays, *options.items(), *map(type, options.values()))
-            if not arrays or any(name in options for name in whole):
-                # It is about its own rows only.
-                key = object()
-            group = self._groups.get(key)
-        except Exception:  # noqa: BLE001 - it will be raised again where it is told
-            asker.pass_on()
-            return
+            group = self._groups.get(key) if takes_others else None
+        except TypeError:  # an option is a list
+            group, takes_others = None, False
         if group is None:
-            group = self._groups[key] = _Group(kind, options)
-        rows = next(iter(arrays.values())).shape[0] if arrays else 1
-        group.asked.append(_Asked(asker, sent, arrays, rows))
+            group = _Group(key if takes_others else object(), kind, options, takes_others)
+            self._groups[group.key] = group
+        return group
 
     def _answer_oldest(self) -> None:
         """Answers those of the oldest group that can be answered at once."""
         if not self._groups:
             return
-        key = next(iter(self._groups))
-        group = self._groups.pop(key)
+        group = self._groups.pop(next(iter(self._groups)))
         for asked in [asked for asked in group.asked if asked.asker.is_gone]:
             group.asked.remove(asked)
             asked.asker.drop()
-        Work(self._answer(key, group), asyncio.get_running_loop()).go_on()
+        Work(self._answer(group), asyncio.get_running_loop()).go_on()
 
-    async def _answer(self, key: object, group: _Group) -> None:
+    async def _answer(self, group: _Group) -> None:
         for _ in range(_MOST_ATTEMPTS):
-            self._cut(key, group)
+            self._cut(group)
             answers = await _attempt(group)
             if answers is not None:
                 for asked, answer in zip(group.asked, answers, strict=True):
@@ -165,7 +177,7 @@ class Together:
                 return
         _pass_on(group, group.asked)
 
-    def _cut(self, key: object, group: _Group) -> None:
+    def _cut(self, group: _Group) -> None:
         """Leaves as many of the group as can be answered at once; the others have another turn."""
         most = group.most_rows
         if most is None or sum([asked.rows for asked in group.asked]) <= most:
@@ -176,7 +188,7 @@ class Together:
         left, group.asked = group.asked[count:], group.asked[:count]
         if left:
             # Behind those that ask something else.
-            waiting = self._groups.setdefault(key, _Group(group.kind, group.options))
+            waiting = self._groups.setdefault(group.key, replace(group, asked=[]))
             waiting.asked, waiting.most_rows = [*left, *waiting.asked], most
             self._start()
 

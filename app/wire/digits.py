@@ -1,13 +1,14 @@
 """Rows of numbers of one digit that are all written alike: `[0.0,1.0],[1.0,1.0]`, say.
 
-Binary and many ordered values look like this, and by the million. Then each row is the first one
-but for its digits, which a few comparisons of bytes find out: a fifth of the time that parsing
-takes. Every other text is left to the parser.
+Binary and many ordered values look like this, and by the million. Then each row, or body, is the
+first one but for its digits, which a few comparisons of bytes find out: a fifth of the time that
+parsing takes, or less. Every other text is left to the parser.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -59,6 +60,37 @@ def read_digits(text: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8] | None
     if not (above <= pattern.largest).all() or not (between == separator).all():
         return None
     return above[:, pattern.places].reshape(rows, *shape)
+
+
+def read_alike(
+    bodies: Sequence[bytes], first: NDArray[Any]
+) -> tuple[list[bool], NDArray[np.uint8]] | None:
+    """Which bodies are the first but for the digits of its rows, and the rows of each.
+
+    Args:
+        bodies: JSON objects of one length; the first is one that has been read.
+        first: Its rows, which no other of its fields has.
+
+    Returns:
+        Flags, and an array (bodies, *shape) of which the rows of others are to be ignored; None if
+        the rows of the first are no such digits.
+    """
+    body, axes = bodies[0], first.ndim
+    start, end = body.find(b"[" * axes), body.rfind(b"]" * axes) + axes
+    text = body[max(0, start) : end]
+    # Without a quotation mark in it this is nothing but the rows; options stand behind their names.
+    if len(text) > _LONGEST_ROW or b'"' in text:
+        return None
+    pattern = _pattern(text.translate(_TO_ZERO), first.shape)
+    if pattern is None:
+        return None
+    all_bytes = np.frombuffer(b"".join(bodies), np.uint8).reshape(len(bodies), -1)
+    template, largest = all_bytes[0].copy(), np.zeros(len(body), np.uint8)
+    template[start:end], largest[start:end] = pattern.text, pattern.largest
+    above = all_bytes ^ template
+    fits: list[bool] = (above <= largest).all(axis=1).tolist()
+    digits = above[:, start:end][:, pattern.places].reshape(len(bodies), *first.shape)
+    return (fits, digits) if np.array_equal(digits[0], first) else None
 
 
 @lru_cache(maxsize=16)

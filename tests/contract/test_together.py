@@ -157,6 +157,19 @@ def test_what_cannot_be_read_is_passed_on(service: Service) -> None:
     assert len(answers[4]["elbo"]) == len(ROWS)
 
 
+def test_digits_are_read_together_and_whatever_else_comes_alone(service: Service) -> None:
+    digits = [[[[1, 2, 3], [4, 5, place]]] for place in range(4)]
+    bodies: list[dict[str, Any]] = [{"inputs": rows, "seed": 1} for rows in digits]
+    bodies[1]["seed"] = 2
+    bodies[2]["inputs"] = [[[1, 2, 3], [4, 55, 0]]]
+
+    answers = asked(service, "elbo", *bodies)
+
+    for body, answer in zip(bodies, answers, strict=True):
+        assert_close(answer, service.ask("elbo", **body), "elbo")
+    assert len({answer["elbo"][0] for answer in answers}) == 4
+
+
 def test_options_that_look_equal_are_not_the_same(service: Service) -> None:
     bodies = [{"inputs": ROWS, "num_samples": number} for number in (1, True, 1.0)]
 
@@ -186,7 +199,8 @@ def test_more_rows_than_are_brief_are_answered_in_turns(
 
     assert answers[2] == "passed on"
     assert [len(answers[place]["elbo"]) for place in (0, 1, 3, 4)] == [1, 2, 2, 1]
-    assert batches(service) == (before[0] + 2, before[1] + 6)
+    # As they are read: two of one row, and each of those of two.
+    assert batches(service) == (before[0] + 3, before[1] + 6)
 
 
 def test_what_is_said_of_a_whole_request_is_said_of_each(service: Service) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.wire.digits import read_digits
+from app.wire.digits import read_alike, read_digits
 from tests.mutations import mutated
 
 SHAPES = ((1,), (3,), (2, 2), (1, 2, 3))
@@ -94,3 +94,53 @@ def test_any_bytes_are_read_as_a_parser_would_or_not_at_all(
 )
 def test_everything_else_is_left_to_the_parser(text: bytes) -> None:
     assert read_digits(text, (2,)) is None
+
+
+def body(rows: np.ndarray, how: tuple[str, str], rest: str = '"seed":1') -> bytes:
+    return b'{"inputs":[%s],%s}' % (written(rows, *how), rest.encode())
+
+
+@given(rows_of_digits(), alike)
+def test_bodies_that_differ_in_digits_are_read_together(
+    rows: np.ndarray, how: tuple[str, str]
+) -> None:
+    others = [rows, 9 - rows, rows // 2]
+    bodies = [body(each, how) for each in others]
+
+    found = read_alike(bodies, rows)
+
+    assert found is not None
+    assert found[0] == [True] * 3
+    assert np.array_equal(found[1], others)
+
+
+@given(rows_of_digits(), alike, st.data())
+def test_a_body_is_read_as_a_parser_would_or_not_at_all(
+    rows: np.ndarray, how: tuple[str, str], data: st.DataObject
+) -> None:
+    first = body(rows, how)
+    other = data.draw(mutated(st.just(first))).ljust(len(first))[: len(first)]
+
+    found = read_alike([first, other], rows)
+
+    assert found is not None
+    if found[0][1]:
+        fields = json.loads(other)
+        assert fields["seed"] == 1
+        assert np.array_equal(found[1][1], fields["inputs"])
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b'{"inputs":[[1,2],[3,14]]}',
+        b'{"inputs":[[1,2],[3,null]]}',
+        b'{"what":"[[1,2],[3,4]]","inputs":[[1,2],[3,4]]}',
+        b'{"inputs":[[1,2],[3,4]],"what":"[[1,2],[3,4]]"}',
+        b'{"inputs":[[5,6],[7,8]],"seed":1}',
+        b'{"inputs":[1,2,3,4]}',
+        b"{}",
+    ],
+)
+def test_a_first_body_of_anything_else_tells_nothing_of_others(first: bytes) -> None:
+    assert read_alike([first, first], np.array([[1, 2], [3, 4]])) is None
