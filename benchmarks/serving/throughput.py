@@ -11,7 +11,7 @@ from benchmarks.comparison import Comparison
 from benchmarks.load import LOAD_CORE
 from benchmarks.measured_model import MODEL, NAME, PIXELS
 from benchmarks.plain_scoring import network_alone
-from benchmarks.questions import ELBO, JSON, SAFETENSORS, Sent, rows_of
+from benchmarks.questions import ELBO, JSON, SAFETENSORS, Sent, in_several_digits, rows_of
 from benchmarks.servers import SERVER_CORE, Server, echo_serving, naive_serving, serving
 from benchmarks.serving.agreement import check_agreement
 from benchmarks.serving.turns import OURS_PORT, THEIRS_PORT, Turns
@@ -39,6 +39,14 @@ def compare(root: Path, turns: Turns) -> Iterator[Comparison]:
                 goal=8.0,
                 moonshot=12.0,
             )
+            for name, sent, connections in (("1 row", row, MANY), (f"{ROWS} rows", rows, FEW)):
+                yield Comparison(
+                    f"{name} as JSON in numbers of several digits, {connections} connections, "
+                    "baseline a naive route, requests/s",
+                    *turns.throughput(
+                        ours, naive, in_several_digits(sent), connections=connections
+                    ),
+                )
         with echo_serving("bare", THEIRS_PORT) as echo:
             yield Comparison(
                 f"1 row as JSON, {MANY} connections, baseline a bare echo, requests/s",
