@@ -9,11 +9,12 @@ which takes it far less time than many parts.
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.asgi import Headers, Written
+from app.asgi import Written
 from app.gathering import GatheringTransport
 from app.heads import Head, Heads
 from app.limits import new_id
@@ -153,10 +154,10 @@ class QuestionProtocol(HttpToolsProtocol):
             b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\ncontent-type: %b\r\n%b"
             b"x-request-id: %b\r\nserver-timing: total;dur=%.2f\r\n%b\r\n%b"
             % (
-                _lines(self.server_state.default_headers),
+                _lines(tuple(self.server_state.default_headers)),
                 len(answer.content),
                 head.kind.content_type,
-                _lines(answer.headers),
+                _lines(tuple(answer.headers)),
                 new_id().encode(),
                 seconds * 1000,
                 b"connection: close\r\n" if self._is_last else b"",
@@ -217,5 +218,7 @@ class QuestionProtocol(HttpToolsProtocol):
             self.data_received(early)
 
 
-def _lines(headers: Headers) -> bytes:
+# uvicorn has new ones every second.
+@lru_cache(maxsize=16)
+def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from app.routes.media import Media, Sent
@@ -22,7 +21,7 @@ class Body(NamedTuple):
     """
 
     options: Mapping[str, Any]
-    arrays: Mapping[str, Tensor]
+    arrays: Mapping[str, np.ndarray]
     rows: int
 
 
@@ -38,27 +37,30 @@ def read(media: Media, sent: Sequence[Sent]) -> list[Body | None]:
     if first is None or len(sent) == 1 or len(first.arrays) != 1 or not _is_json(sent[0]):
         return found + [_alone(media, each) for each in sent[1:]]
     ((name, rows),) = first.arrays.items()
-    alike = read_alike([each.content for each in sent], rows.numpy())
+    alike = read_alike([each.content for each in sent], rows)
     if alike is None:
         return found + [_alone(media, each) for each in sent[1:]]
     fits, digits = alike
-    tensors = torch.from_numpy(digits.astype(np.float32)).unbind()
+    others = zip(sent[1:], fits[1:], digits[1:].astype(np.float32), strict=True)
     return found + [
-        Body(first.options, {name: tensor}, first.rows) if fit else _alone(media, each)
-        for each, fit, tensor in zip(sent[1:], fits[1:], tensors[1:], strict=True)
+        Body(first.options, {name: array}, first.rows) if fit else _alone(media, each)
+        for each, fit, array in others
     ]
 
 
 def _alone(media: Media, sent: Sent) -> Body | None:
-    arrays: dict[str, Tensor] = {}
+    arrays: dict[str, np.ndarray] = {}
     options: dict[str, Any] = {}
     try:
         fields = media.fields_of(sent)
     except Exception:  # noqa: BLE001 - it will be raised again where it is told
         return None
     for name, value in fields.items():
-        (arrays if type(value) is Tensor else options)[name] = value
-    return Body(options, arrays, next(iter(arrays.values())).shape[0] if arrays else 1)
+        if type(value) is Tensor:
+            arrays[name] = value.numpy()
+        else:
+            options[name] = value
+    return Body(options, arrays, len(next(iter(arrays.values()))) if arrays else 1)
 
 
 def _is_json(sent: Sent) -> bool:

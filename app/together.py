@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from app.asgi import Written
 from app.brief import BriefInference, TooManyTogetherError
@@ -65,7 +65,7 @@ class _Asked(NamedTuple):
 
     asker: Asker
     sent: Sent
-    arrays: Mapping[str, Tensor]
+    arrays: Mapping[str, np.ndarray]
     rows: int
 
 
@@ -218,11 +218,10 @@ async def _answers(group: _Group) -> Sequence[Written]:
     """
     kind, asked = group.kind, group.asked
     counts = [each.rows for each in asked]
-    names = asked[0].arrays
-    arrays = (
-        names if len(asked) == 1 else {n: torch.cat([a.arrays[n] for a in asked]) for n in names}
-    )
-    body = kind.media.question_of({**group.options, **arrays})
+    # Of numpy's arrays: of as many tensors it would take four times as long.
+    rows = {n: np.concatenate([each.arrays[n] for each in asked]) for n in asked[0].arrays}
+    tensors = {name: torch.from_numpy(array) for name, array in rows.items()}
+    body = kind.media.question_of({**group.options, **tensors})
     services = kind.services
     inference = BriefInference(services.inference, kind.metrics, counts)
     reply = await kind.route.endpoint(body=body, model=kind.model, inference=inference)

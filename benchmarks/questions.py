@@ -68,7 +68,7 @@ class Sent:
 
 
 def in_several_digits(sent: Sent) -> Sent:
-    """The same zeros and ones as JSON, written like measurements: 1.00 takes a parser of numbers."""
+    """The same zeros and ones as JSON, but written as 1.00, which only a parser reads."""
     return replace(sent, body=sent.body.replace(b".0", b".00"))
 
 
