@@ -1,23 +1,30 @@
 """What a dense network computes once its weights are constants: the same function, sooner."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# oneDNN multiplies float32 matrices twice as fast as what `F.linear` calls, and in float32 whatever
-# the processor has for bfloat16. But for each number of rows it compiles a kernel, of 0.7 MB in
-# 0.7 ms, so it is shown these numbers of rows only: what is left is filled up with zeros if it is
-# two thirds of one. Fewer rows than that are multiplied as ever, which is quicker for so few.
+# oneDNN multiplies float32 matrices twice as fast as MKL on a processor that is not Intel's, and in
+# float32 whatever it has for bfloat16. But for each number of rows it compiles a kernel, of 0.7 MB
+# in 0.7 ms, so it is shown these numbers of rows only: what is left is filled up with zeros if it
+# is two thirds of one. Fewer rows than that are multiplied as ever, which is quicker for so few.
 BLOCKS = (256, 64, 32)
+
+# MKL on an Intel processor takes two thirds of the time for eight rows, and nine tenths for 64, if
+# the weights lie the way it reads them. That is a copy, which workers do not share, so of a network
+# larger than this (8 MiB) none is made.
+COPIED_BYTES = 2**23
 
 _HAS_ONEDNN = torch.backends.mkldnn.is_available()
 
+_Weights = tuple[Tensor, Tensor]
 _Linear = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -30,50 +37,98 @@ class FrozenLayer:
     residual: bool
 
 
-class FrozenNetwork:
+class FrozenNetwork(ABC):
     """Layers, then a linear map, for where no gradients are wanted.
 
     No module is called, which would take as long as the arithmetic of a row, and what nobody else
-    holds is overwritten.
+    holds is overwritten. A subclass is a way to multiply by the weights.
+
+    Attributes:
+        chunk_elements: The numbers that an intermediate should have at most, to stay in a cache.
+        whole_rows: Where rows are many, multiples of so many are quickest.
 
     Args:
         layers: The hidden layers.
         output: The linear map at the end.
     """
 
+    chunk_elements: ClassVar[int]
+    whole_rows: ClassVar[int]
+
     def __init__(self, layers: Sequence[FrozenLayer], output: nn.Linear) -> None:
+        linears = [*(layer.linear for layer in layers), output]
+        *hidden, self._output = self._prepared(linears)
         self._layers = [
             (
-                (layer.linear.weight, layer.linear.bias),
+                weights,
                 (layer.norm.normalized_shape, layer.norm.weight, layer.norm.bias, layer.norm.eps),
                 layer.residual,
             )
-            for layer in layers
+            for weights, layer in zip(hidden, layers, strict=True)
         ]
-        self._output = (output.weight, output.bias)
 
     def __call__(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
-        flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        blocks = _blocks(flat.shape[0])
-        if len(blocks) == 1:
-            y = self._of_block(flat, blocks[0].size)
-        else:
-            parts = zip(flat.split_with_sizes([b.rows for b in blocks]), blocks, strict=True)
-            y = torch.cat([self._of_block(part, block.size) for part, block in parts])
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
+        if x.ndim == 2:
+            return self._of_rows(x)
+        y = self._of_rows(x.reshape(-1, x.shape[-1]))
+        return y.view(*x.shape[:-1], y.shape[-1])
 
-    def _of_block(self, x: Float[Tensor, "n inputs"], size: int) -> Float[Tensor, "n outputs"]:
-        rows = x.shape[0]
-        linear: _Linear = F.linear
-        if size and _HAS_ONEDNN and x.device.type == "cpu":
-            linear = _onednn_linear
-            if rows < size:
-                x = F.pad(x, (0, 0, 0, size - rows))
+    @abstractmethod
+    def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
+        """The weights of each map as its products take them, and its bias."""
+
+    @abstractmethod
+    def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+        """The network's outputs."""
+
+    def _through(self, x: Float[Tensor, "n inputs"], linear: _Linear) -> Float[Tensor, "n outputs"]:
+        """The network's outputs, by these products."""
         for weights, norm, residual in self._layers:
             y = F.silu(torch.layer_norm(linear(x, *weights), *norm), inplace=True)
             x = y.add_(x) if residual else y
-        y = linear(x, *self._output)
+        return linear(x, *self._output)
+
+
+class TransposedNetwork(FrozenNetwork):
+    """Any number of rows at once, from weights that lie the other way round."""
+
+    chunk_elements = 2**17
+    whole_rows = 1
+
+    def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
+        weights = [linear.weight.detach().t() for linear in linears]
+        if sum(weight.nbytes for weight in weights) <= COPIED_BYTES:
+            weights = [weight.contiguous() for weight in weights]
+        return [(w, linear.bias.detach()) for w, linear in zip(weights, linears, strict=True)]
+
+    def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+        return self._through(x, _transposed_linear)
+
+
+class BlockedNetwork(FrozenNetwork):
+    """Rows in blocks of which oneDNN has seen the like, from the weights as they are."""
+
+    chunk_elements = 2**18
+    whole_rows = BLOCKS[0]
+
+    def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
+        return [(linear.weight, linear.bias) for linear in linears]
+
+    def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+        blocks = _blocks(x.shape[0])
+        if len(blocks) == 1:
+            return self._of_block(x, blocks[0].size)
+        parts = zip(x.split_with_sizes([b.rows for b in blocks]), blocks, strict=True)
+        return torch.cat([self._of_block(part, block.size) for part, block in parts])
+
+    def _of_block(self, x: Float[Tensor, "n inputs"], size: int) -> Float[Tensor, "n outputs"]:
+        rows = x.shape[0]
+        if not (size and _HAS_ONEDNN and x.device.type == "cpu"):
+            return self._through(x, F.linear)
+        if rows < size:
+            x = F.pad(x, (0, 0, 0, size - rows))
+        y = self._through(x, _onednn_linear)
         return y if y.shape[0] == rows else y[:rows]
 
 
@@ -97,6 +152,22 @@ def _blocks(rows: int) -> tuple[_Block, ...]:
     return tuple(blocks)
 
 
+def _transposed_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.addmm(bias, x, weight)
+
+
 def _onednn_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     y: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")
     return y
+
+
+def _is_intel() -> bool:
+    """Whether the processor says so; torch tells since 2.13."""
+    tell: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
+    return str(tell().get("cpu_name", "")).startswith("Intel")
+
+
+FASTEST: type[FrozenNetwork] = (
+    TransposedNetwork if _is_intel() and torch.backends.mkl.is_available() else BlockedNetwork
+)
+"""The quickest on this processor; the other one differs by rounding only."""

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from model_store.vae import frozen
 from model_store.vae.frozen import FrozenLayer, FrozenNetwork
 
 
@@ -51,9 +52,16 @@ class DenseNetwork(nn.Module):
         """Be quicker from now on where no gradients are wanted: the weights will not change."""
         blocks = [block for block in self.blocks if isinstance(block, DenseBlock)]
         layers = [FrozenLayer(block.linear, block.norm, block.residual) for block in blocks]
-        self._frozen = FrozenNetwork(layers, self.output)
+        self._frozen = frozen.FASTEST(layers, self.output)
 
     def train(self, mode: bool = True) -> "DenseNetwork":
         """As every module's; the weights may change again."""
         self._frozen = None
         return super().train(mode)
+
+    def _apply(self, *args: object, **kwargs: object) -> "DenseNetwork":
+        """As every module's; what was made of the weights is made again where they went."""
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        if self._frozen is not None:
+            self.freeze()
+        return self

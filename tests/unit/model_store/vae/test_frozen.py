@@ -12,6 +12,11 @@ from tests.models import small_vae
 ROWS = (0, 1, 21, 22, 32, 33, 42, 43, 64, 65, 170, 171, 256, 300, 1_000)
 
 
+@pytest.fixture(params=[frozen.TransposedNetwork, frozen.BlockedNetwork], autouse=True)
+def _each_way_to_multiply(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frozen, "FASTEST", request.param)
+
+
 def networks() -> tuple[DenseNetwork, DenseNetwork]:
     """The same one twice, the second one frozen."""
     plain, quick = (DenseNetwork(30, (40, 40, 20), 10).eval() for _ in range(2))
@@ -68,6 +73,7 @@ def test_weights_that_change_again_are_used() -> None:
 def test_only_so_many_numbers_of_rows_are_multiplied_by_kernels_made_for_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(frozen, "FASTEST", frozen.BlockedNetwork)
     _, network = networks()
     seen = set()
     monkeypatch.setattr(
@@ -78,6 +84,51 @@ def test_only_so_many_numbers_of_rows_are_multiplied_by_kernels_made_for_them(
         network(torch.randn(rows, 30))
 
     assert seen == set(frozen.BLOCKS)
+
+
+@torch.no_grad()
+def test_of_a_large_network_no_weight_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, quick = networks()
+    x = torch.randn(5, 30)
+    addresses = {weight.data_ptr() for weight in quick.parameters()}
+    seen: list[int] = []
+    monkeypatch.setattr(frozen, "FASTEST", frozen.TransposedNetwork)
+    monkeypatch.setattr(frozen, "COPIED_BYTES", 0)
+    monkeypatch.setattr(
+        frozen,
+        "_transposed_linear",
+        lambda x, w, b: seen.append(w.data_ptr()) or torch.addmm(b, x, w),
+    )
+
+    quick.freeze()
+
+    torch.testing.assert_close(quick(x), plain(x), rtol=1e-5, atol=1e-5)
+    assert len(seen) == 4
+    assert addresses.issuperset(seen)
+
+
+@torch.no_grad()
+def test_a_frozen_network_that_moves_uses_the_weights_where_they_went() -> None:
+    plain, quick = networks()
+    x = torch.randn(5, 30).double()
+
+    torch.testing.assert_close(quick.double()(x), plain.double()(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_intel"), [("Intel Xeon", True), ("AMD EPYC", False), (None, False)]
+)
+def test_the_processor_is_told_by_its_name(
+    name: str | None, is_intel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name is None:  # as torch before 2.13
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    else:
+        monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda: {"cpu_name": name}, raising=False
+        )
+
+    assert frozen._is_intel() == is_intel
 
 
 @torch.no_grad()
