@@ -7,15 +7,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from model_store.errors import OutOfRangeError
-from model_store.vae.frozen import FASTEST
+from model_store.vae.frozen import BLOCKS
 from model_store.vae.model import VAE
 from model_store.vae.noise import Noise
 from model_store.vae.posteriors import Posterior
 from model_store.vae.rows import Rows
 
-# Largest intermediate, in float32 elements (half a MiB, or one): small enough for a CPU's cache,
-# large enough that the arithmetic outweighs the calls.
-CHUNK_ELEMENTS = FASTEST.chunk_elements
+# Largest intermediate, in float32 elements (1 MiB): small enough for a CPU's cache, large enough
+# that the arithmetic outweighs the calls.
+CHUNK_ELEMENTS = 2**18
 
 
 def rows_at_once(vae: VAE, *, samples: int = 1) -> int:
@@ -23,7 +23,7 @@ def rows_at_once(vae: VAE, *, samples: int = 1) -> int:
 
     Where they are many, as many as a frozen network multiplies without a rest.
     """
-    count, whole = CHUNK_ELEMENTS // (vae.widest * samples), FASTEST.whole_rows
+    count, whole = CHUNK_ELEMENTS // (vae.widest * samples), BLOCKS[0]
     return max(1, count - count % whole if count > whole else count)
 
 
@@ -60,7 +60,8 @@ def finite_rows(values: Tensor, quantity: str) -> Tensor:
     Raises:
         OutOfRangeError: a row of them holds NaN or an infinity.
     """
-    if math.isfinite(float(values.sum())):
+    # The sum of one is itself.
+    if math.isfinite(float(values if values.numel() == 1 else values.sum())):
         return values
     wrong = ~values.isfinite().reshape(values.shape[0], -1).all(dim=1)
     if bool(wrong.any()):

@@ -74,7 +74,7 @@ class NetworkEncoder(DenseNetwork, Encoder):
 
     def posterior_of(self, inputs: Float[Tensor, "n inputs"]) -> Posterior:
         """That of inputs which need not be those of a row."""
-        return self._family.from_outputs(self(inputs), self._latent_dim)
+        return self._family.from_outputs(self.forward(inputs), self._latent_dim)
 
 
 def as_network(encoder: Encoder) -> NetworkEncoder:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -43,17 +43,10 @@ class FrozenNetwork(ABC):
     No module is called, which would take as long as the arithmetic of a row, and what nobody else
     holds is overwritten. A subclass is a way to multiply by the weights.
 
-    Attributes:
-        chunk_elements: The numbers that an intermediate should have at most, to stay in a cache.
-        whole_rows: Where rows are many, multiples of so many are quickest.
-
     Args:
         layers: The hidden layers.
         output: The linear map at the end.
     """
-
-    chunk_elements: ClassVar[int]
-    whole_rows: ClassVar[int]
 
     def __init__(self, layers: Sequence[FrozenLayer], output: nn.Linear) -> None:
         linears = [*(layer.linear for layer in layers), output]
@@ -93,9 +86,6 @@ class FrozenNetwork(ABC):
 class TransposedNetwork(FrozenNetwork):
     """Any number of rows at once, from weights that lie the other way round."""
 
-    chunk_elements = 2**17
-    whole_rows = 1
-
     def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
         weights = [linear.weight.detach().t() for linear in linears]
         if sum(weight.nbytes for weight in weights) <= COPIED_BYTES:
@@ -108,9 +98,6 @@ class TransposedNetwork(FrozenNetwork):
 
 class BlockedNetwork(FrozenNetwork):
     """Rows in blocks of which oneDNN has seen the like, from the weights as they are."""
-
-    chunk_elements = 2**18
-    whole_rows = BLOCKS[0]
 
     def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
         return [(linear.weight, linear.bias) for linear in linears]

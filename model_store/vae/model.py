@@ -11,15 +11,15 @@ from model_store.errors import ShapeError, SupportError
 from model_store.vae.encoders import Encoder, as_network
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
-from model_store.vae.pieces import whole
 from model_store.vae.posteriors import Posterior
 from model_store.vae.priors import Prior, PriorLaw
 from model_store.vae.rows import Rows
-from model_store.vae.sums import total, widest_float
+from model_store.vae.sums import widest_float
 from model_store.vae.transforms import Transform
 
-# Of the numbers that are float64 at a time, where they come as something else (2 MiB).
-EXACT_ELEMENTS = 2**18
+# How many numbers are looked at at a time: in float64 and with what is computed of them they take a
+# MiB, which stays in a cache.
+EXACT_ELEMENTS = 2**16
 
 
 class VAE(nn.Module):
@@ -111,15 +111,18 @@ class VAE(nn.Module):
         Raises:
             SupportError: a value that is there lies outside its feature's support.
         """
-        parts, complete = [], True
-        # So many at a time that what is in float64 stays in a cache.
         step = max(1, EXACT_ELEMENTS // self.num_features)
-        for rows in (flat,) if flat.shape[0] <= step else flat.split(step):
-            exact = self.transform.exact(rows)
-            complete = complete and self.head.support.contains_all(exact)
-            if not self.transform.is_identity:
-                parts.append(exact.float())
-        y = flat.float() if self.transform.is_identity else whole(parts)
+        if flat.shape[0] <= step:
+            exact = self.transform.exact(flat)
+            y, complete = exact.float(), self.head.support.contains_all(exact)
+        else:
+            is_y = self.transform.is_identity and flat.dtype == torch.float32
+            y, complete = flat if is_y else torch.empty_like(flat, dtype=torch.float32), True
+            for rows, place in zip(flat.split(step), y.split(step), strict=True):
+                exact = self.transform.exact(rows)
+                complete = complete and self.head.support.contains_all(exact)
+                if not is_y:
+                    place.copy_(exact)
         return y, None if complete else self._observed(flat)
 
     def _observed(self, flat: Float[Tensor, "rows features"]) -> Bool[Tensor, "rows features"]:
@@ -163,8 +166,8 @@ class VAE(nn.Module):
 
     def likelihood(self, z: Float[Tensor, "*batch latents"]) -> Likelihood:
         """p(y | z), in model units."""
-        likelihood: Likelihood = self.head(self.decoder(z))
-        return likelihood
+        # As functions: calling a module takes as long as a layer of a row.
+        return self.head.forward(self.decoder.forward(z))
 
     def data_likelihood(self, z: Float[Tensor, "*batch latents"]) -> Likelihood:
         """p(x | z), in data units."""
@@ -183,7 +186,7 @@ class VAE(nn.Module):
         self, rows: Rows, z: Float[Tensor, "k rows latents"]
     ) -> Float[Tensor, "k rows"]:
         """Log p(x | z) of the observed features, in nats and float64."""
-        log_prob = total(rows.of_observed(rows.log_prob_under(self.likelihood(z))))
+        log_prob = rows.total_log_prob_under(self.likelihood(z))
         slopes = rows.total_log_abs_det
         return log_prob if slopes is None else log_prob + slopes
 

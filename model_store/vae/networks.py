@@ -51,6 +51,8 @@ class DenseNetwork(nn.Module):
     def freeze(self) -> None:
         """Be quicker from now on where no gradients are wanted: the weights will not change."""
         blocks = [block for block in self.blocks if isinstance(block, DenseBlock)]
+        # Modules are found where Python looks first, and not after three failures.
+        self.__dict__.update(self._modules)
         layers = [FrozenLayer(block.linear, block.norm, block.residual) for block in blocks]
         self._frozen = frozen.FASTEST(layers, self.output)
 

@@ -67,6 +67,12 @@ class Rows:
             return law.log_prob(self.y)
         return law.interval_log_prob(self.y, *self.ends)
 
+    def total_log_prob_under(self, law: Likelihood) -> Float[Tensor, "*batch rows"]:
+        """What a law of y makes of the observed values together, in nats and float64."""
+        if self.ends is None and self.observed is None:
+            return law.total_log_prob(self.y)
+        return total(self.of_observed(self.log_prob_under(law)))
+
     def select(self, rows: Int[Tensor, " n"] | Bool[Tensor, " rows"] | slice) -> "Rows":
         """Some of the rows."""
         parts: dict[str, Any] = {"y": self.y[rows]}

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
 from model_store.vae.likelihoods.marginals import over_observed
+from model_store.vae.sums import total_of_one_sign
 from model_store.vae.supports import IntegerSupport
 
 _MINUS_ONE = torch.tensor(-1.0)
@@ -28,10 +29,18 @@ class BernoulliLikelihood(DiscreteLikelihood):
 
     def log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """Log-probability of each feature, in nats."""
-        # For x in {0, 1} this is x log p + (1 - x) log(1 - p): of 1 it is -log(1 + e^-logit), of 0
-        # -log(1 + e^logit). In float32, log(sigmoid(l)) is already -inf at l = -104.
+        return self._cost(x).neg_()
+
+    def total_log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch"]:
+        """Log p(x | z) in nats and float64, its sign changed where there are fewer numbers."""
+        return total_of_one_sign(self._cost(x)).neg_()
+
+    def _cost(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
+        """Minus the log-probability of each feature."""
+        # For x in {0, 1} the log is x log p + (1 - x) log(1 - p): of 1 it is -log(1 + e^-logit), of
+        # 0 -log(1 + e^logit). In float32, log(sigmoid(l)) is already -inf at l = -104.
         against = torch.addcmul(self.logits, x, self.logits, value=-2)
-        return F.softplus(against).neg_()
+        return F.softplus(against)
 
     def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """P(X <= x) of each feature, in float64."""

@@ -13,6 +13,7 @@ from model_store.vae.likelihoods.intervals import (
     wide_log_mass,
 )
 from model_store.vae.likelihoods.location_scale import LocationScaleHead, LocationScaleLikelihood
+from model_store.vae.sums import total, total_of_one_sign
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,14 @@ class GaussianLikelihood(LocationScaleLikelihood):
     ) -> Float[Tensor, "*batch features"]:
         """-t^2 / 2 and its constant."""
         return -0.5 * t.square() - 0.5 * math.log(2 * math.pi)
+
+    def total_log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch"]:
+        """-sum t^2 / 2 - sum log scale and constants, in nats and float64."""
+        standardized = (x - self.loc) * torch.exp(-self.log_scale)
+        squares = total_of_one_sign(standardized.square())
+        log_scales = total(self.log_scale.expand(*self.log_scale.shape[:-1], x.shape[-1]))
+        constant = 0.5 * math.log(2 * math.pi) * x.shape[-1]
+        return -0.5 * squares - log_scales - constant
 
     def standard_cdf(self, t: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
         """By the complementary error function: torch's ndtr has lost its digits at t = -7."""

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from model_store.vae.sums import total
 from model_store.vae.supports import Support
 
 
@@ -27,6 +28,13 @@ class Likelihood(ABC):
 
         `x` must lie in the support, which the model checks once for all samples.
         """
+
+    def total_log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch"]:
+        """Log p(x | z) in nats and float64: the sum over the features.
+
+        A law that can sum sooner than it can say each feature's part does.
+        """
+        return total(self.log_prob(x))
 
     @abstractmethod
     def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:

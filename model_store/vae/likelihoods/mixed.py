@@ -27,6 +27,11 @@ class MixedLikelihood(Likelihood):
         """Log-density or log-probability of each feature, in nats."""
         return self._gather(lambda columns, part: part.log_prob(picked(x, columns)))
 
+    def total_log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch"]:
+        """Sum of the parts' own."""
+        first, *others = (part.total_log_prob(picked(x, columns)) for columns, part in self.parts)
+        return sum(others, start=first)
+
     def cdf(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
         """P(X <= x) of each feature, in float64."""
         return self._gather(lambda columns, part: part.cdf(picked(x, columns)))
