@@ -187,7 +187,7 @@ class VAE(nn.Module):
     ) -> Float[Tensor, "k rows"]:
         """Log p(x | z) of the observed features, in nats and float64."""
         log_prob = rows.total_log_prob_under(self.likelihood(z))
-        slopes = rows.total_log_abs_det
+        slopes = None if rows.log_abs_det is None else rows.total_log_abs_det
         return log_prob if slopes is None else log_prob + slopes
 
     def prior_law(self) -> PriorLaw:

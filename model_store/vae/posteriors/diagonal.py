@@ -26,7 +26,7 @@ class DiagonalGaussian(Posterior):
     ) -> "DiagonalGaussian":
         """Means, then log-variances, clamped."""
         loc, log_variance = outputs.tensor_split((latents,), dim=-1)
-        return cls(loc, 0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
+        return cls(loc, log_variance.clamp(*LOG_VARIANCE_RANGE).mul_(0.5))
 
     def to_outputs(self) -> Float[Tensor, "rows outputs"]:
         """Means, then log-variances."""

@@ -17,6 +17,8 @@ LOG_VARIANCE_RANGE = (-18.0, 4.0)
 
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
+_MINUS_HALF = torch.tensor(-0.5)  # made once: from a number it would be made for every sum
+
 
 @dataclass(frozen=True, eq=False)
 class Posterior(ABC):
@@ -119,7 +121,8 @@ class Posterior(ABC):
         By the chain rule, latent i has E KL(q(z_i | z_1 ... z_i-1, x) || N(0, 1)), which is
         1/2 (mu_i^2 + Sigma_ii - 1) - log L_ii and never below zero.
         """
-        half_square = torch.addcmul(-0.5 - self.log_diagonal, self.loc, self.loc, value=0.5)
+        rest = torch.sub(_MINUS_HALF, self.log_diagonal)
+        half_square = torch.addcmul(rest, self.loc, self.loc, value=0.5)
         scale = self.scale
         return torch.addcmul(half_square, scale, scale, value=0.5)
 
