@@ -90,7 +90,9 @@ class TransposedNetwork(FrozenNetwork):
         weights = [linear.weight.detach().t() for linear in linears]
         if sum(weight.nbytes for weight in weights) <= COPIED_BYTES:
             weights = [weight.contiguous() for weight in weights]
-        return [(w, linear.bias.detach()) for w, linear in zip(weights, linears, strict=True)]
+        # As a row: torch need not make it one for a single row.
+        biases = [linear.bias.detach().unsqueeze(0) for linear in linears]
+        return list(zip(weights, biases, strict=True))
 
     def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         return self._through(x, _transposed_linear)
