@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from model_store.vae.frozen import FrozenNetwork, are_small
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import DiagonalGaussian, FullGaussian, Posterior
 from model_store.vae.rows import Rows
@@ -21,6 +22,13 @@ class Encoder(nn.Module, ABC):
     """
 
     widest: int
+
+    def posterior_of_complete(self, y: Float[Tensor, "rows features"]) -> Posterior | None:  # noqa: ARG002
+        """q(z | x) of rows in model units without a gap, where embedding them can be spared.
+
+        None where it cannot.
+        """
+        return None
 
     @abstractmethod
     def posterior(self, embedding: Float[Tensor, "rows inputs"], rows: Rows) -> Posterior:
@@ -54,9 +62,39 @@ class NetworkEncoder(DenseNetwork, Encoder):
         family: type[Posterior] = DiagonalGaussian,
     ) -> None:
         super().__init__(inputs + mask_width, hidden_sizes, family.output_width(latent_dim))
-        self.sees_mask = mask_width > 0
+        self.sees_mask, self._mask_width = mask_width > 0, mask_width
         self._latent_dim = latent_dim
         self._family = family
+        self._of_complete: FrozenNetwork | None = None
+        self._embedding: tuple[float, float] | None = None
+
+    def freeze(self, embedding: tuple[float, float] | None = None) -> None:
+        """As every network's.
+
+        Args:
+            embedding: Scale and shift, if these make the embedding of a value. Then complete rows
+                have a network of their own, in whose weights it is, what the network is told of
+                gaps, and what the posterior does to outputs.
+        """
+        super().freeze()
+        self._embedding = embedding or self._embedding
+        self._of_complete = None
+        if self._embedding is not None and are_small(maps := self.maps):
+            maps[0] = maps[0].after(*self._embedding, self.inputs - self._mask_width)
+            maps[-1] = maps[-1].before(self._family.output_factors(self._latent_dim))
+            self._of_complete = self.with_maps(maps)
+
+    def train(self, mode: bool = True) -> "NetworkEncoder":
+        """As every module's; the weights may change again."""
+        self._of_complete = self._embedding = None
+        super().train(mode)
+        return self
+
+    def posterior_of_complete(self, y: Float[Tensor, "rows features"]) -> Posterior | None:
+        """One pass of the network for complete rows."""
+        if self._of_complete is None or torch.is_grad_enabled():
+            return None
+        return self._family.from_multiplied(self._of_complete(y), self._latent_dim)
 
     def posterior(self, embedding: Float[Tensor, "rows inputs"], rows: Rows) -> Posterior:
         """One pass of the network."""

@@ -24,17 +24,39 @@ COPIED_BYTES = 2**23
 
 _HAS_ONEDNN = torch.backends.mkldnn.is_available()
 
-_Weights = tuple[Tensor, Tensor]
 _Linear = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class LinearMap(NamedTuple):
+    """Weights, shape (outputs, inputs), and a bias."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def after(self, scale: float, shift: float, width: int) -> "LinearMap":
+        """The map of y that this is of scale * y + shift, y being so wide, and of ones behind."""
+        values, ones = self.weight.double().tensor_split((width,), dim=1)
+        bias = self.bias.double() + shift * values.sum(dim=1) + ones.sum(dim=1)
+        return LinearMap((scale * values).to(self.weight), bias.to(self.bias))
+
+    def before(self, factors: Float[Tensor, " outputs"]) -> "LinearMap":
+        """The map to so many times its outputs."""
+        factors = factors.to(self.bias)
+        return LinearMap(self.weight * factors.unsqueeze(1), self.bias * factors)
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenLayer:
     """Linear -> LayerNorm -> SiLU, added to its input if `residual`."""
 
-    linear: nn.Linear
+    linear: LinearMap
     norm: nn.LayerNorm
     residual: bool
+
+
+def are_small(maps: Sequence[LinearMap]) -> bool:
+    """Whether the weights of a network may be copied."""
+    return sum(each.weight.nbytes for each in maps) <= COPIED_BYTES
 
 
 class FrozenNetwork(ABC):
@@ -48,7 +70,7 @@ class FrozenNetwork(ABC):
         output: The linear map at the end.
     """
 
-    def __init__(self, layers: Sequence[FrozenLayer], output: nn.Linear) -> None:
+    def __init__(self, layers: Sequence[FrozenLayer], output: LinearMap) -> None:
         linears = [*(layer.linear for layer in layers), output]
         *hidden, self._output = self._prepared(linears)
         self._layers = [
@@ -68,7 +90,7 @@ class FrozenNetwork(ABC):
         return y.view(*x.shape[:-1], y.shape[-1])
 
     @abstractmethod
-    def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
+    def _prepared(self, linears: Sequence[LinearMap]) -> list[LinearMap]:
         """The weights of each map as its products take them, and its bias."""
 
     @abstractmethod
@@ -86,13 +108,13 @@ class FrozenNetwork(ABC):
 class TransposedNetwork(FrozenNetwork):
     """Any number of rows at once, from weights that lie the other way round."""
 
-    def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
-        weights = [linear.weight.detach().t() for linear in linears]
-        if sum(weight.nbytes for weight in weights) <= COPIED_BYTES:
+    def _prepared(self, linears: Sequence[LinearMap]) -> list[LinearMap]:
+        weights = [linear.weight.t() for linear in linears]
+        if are_small(linears):
             weights = [weight.contiguous() for weight in weights]
         # As a row: torch need not make it one for a single row.
-        biases = [linear.bias.detach().unsqueeze(0) for linear in linears]
-        return list(zip(weights, biases, strict=True))
+        biases = [linear.bias.unsqueeze(0) for linear in linears]
+        return [LinearMap(*each) for each in zip(weights, biases, strict=True)]
 
     def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         return self._through(x, _transposed_linear)
@@ -101,8 +123,8 @@ class TransposedNetwork(FrozenNetwork):
 class BlockedNetwork(FrozenNetwork):
     """Rows in blocks of which oneDNN has seen the like, from the weights as they are."""
 
-    def _prepared(self, linears: Sequence[nn.Linear]) -> list[_Weights]:
-        return [(linear.weight, linear.bias) for linear in linears]
+    def _prepared(self, linears: Sequence[LinearMap]) -> list[LinearMap]:
+        return list(linears)
 
     def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         blocks = _blocks(x.shape[0])

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
-from model_store.vae.encoders import Encoder, as_network
+from model_store.vae.encoders import Encoder, NetworkEncoder, as_network
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import Posterior
@@ -157,6 +157,10 @@ class VAE(nn.Module):
 
     def posterior(self, rows: Rows) -> Posterior:
         """q(z | x) of each row, or of what is observed of it."""
+        if rows.observed is None:
+            posterior = self.encoder.posterior_of_complete(rows.y)
+            if posterior is not None:
+                return posterior
         return self.encoder.posterior(self.embed(rows), rows)
 
     def embed(self, rows: Rows) -> Float[Tensor, "rows inputs"]:
@@ -200,9 +204,10 @@ class VAE(nn.Module):
         What depends on them alone is computed here, once: a `vamp_prior` encodes its pseudo-inputs.
         """
         self.eval().requires_grad_(requires_grad=False)
-        for part in (self.encoder, self.decoder, self.head, self.transform):
-            if isinstance(part, DenseNetwork | LikelihoodHead | Transform):
-                part.freeze()
+        if isinstance(self.encoder, NetworkEncoder):
+            self.encoder.freeze(self.head.affine_embedding)
+        for part in (self.decoder, self.head, self.transform):
+            part.freeze()
         # Modules are found where Python looks first, and not after three failures.
         self.__dict__.update(self._modules)
         with torch.no_grad():

@@ -72,6 +72,7 @@ class BernoulliHead(LikelihoodHead):
     """One logit per feature."""
 
     measure = Measure.PROBABILITY
+    affine_embedding = (2.0, -1.0)
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

@@ -106,6 +106,7 @@ class ContinuousBernoulliHead(LikelihoodHead):
 
     measure = Measure.DENSITY
     support = UnitIntervalSupport()
+    affine_embedding = (2.0, -1.0)
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

@@ -72,6 +72,8 @@ class GaussianLikelihood(LocationScaleLikelihood):
 class GaussianHead(LocationScaleHead):
     """One mean per feature, and where `scale` is "predicted" one log standard deviation too."""
 
+    affine_embedding = (1.0, 0.0)
+
     def law(
         self,
         loc: Float[Tensor, "*batch features"],

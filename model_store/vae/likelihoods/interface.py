@@ -121,6 +121,7 @@ class LikelihoodHead(nn.Module, ABC):
         output_width: Decoder outputs it takes.
         measure: Density or probability.
         support: The values it accepts.
+        affine_embedding: Scale and shift, if these are all that `embed` does to a value.
     """
 
     num_features: int
@@ -128,6 +129,7 @@ class LikelihoodHead(nn.Module, ABC):
     output_width: int
     measure: Measure
     support: Support
+    affine_embedding: tuple[float, float] | None = None
 
     @abstractmethod
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:

@@ -59,6 +59,8 @@ class LaplaceLikelihood(LocationScaleLikelihood):
 class LaplaceHead(LocationScaleHead):
     """One median per feature, and where `scale` is "predicted" one log mean deviation too."""
 
+    affine_embedding = (1.0, 0.0)
+
     def law(
         self,
         loc: Float[Tensor, "*batch features"],

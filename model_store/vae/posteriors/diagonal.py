@@ -7,7 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from model_store.vae.posteriors.interface import HALF_LOG_2_PI, LOG_VARIANCE_RANGE, Posterior
+from model_store.vae.posteriors.interface import (
+    HALF_LOG_2_PI,
+    LOG_SCALE_RANGE,
+    LOG_VARIANCE_RANGE,
+    Posterior,
+)
 from model_store.vae.sums import widest_float
 
 
@@ -27,6 +32,19 @@ class DiagonalGaussian(Posterior):
         """Means, then log-variances, clamped."""
         loc, log_variance = outputs.tensor_split((latents,), dim=-1)
         return cls(loc, log_variance.clamp(*LOG_VARIANCE_RANGE).mul_(0.5))
+
+    @staticmethod
+    def output_factors(latents: int) -> Float[Tensor, " outputs"]:
+        """1 for means, a half for log-variances."""
+        return torch.tensor([1.0, 0.5]).repeat_interleave(latents)
+
+    @classmethod
+    def from_multiplied(
+        cls, outputs: Float[Tensor, "rows outputs"], latents: int
+    ) -> "DiagonalGaussian":
+        """Means, then log-scales, clamped."""
+        loc, log_scale = outputs.tensor_split((latents,), dim=-1)
+        return cls(loc, log_scale.clamp(*LOG_SCALE_RANGE))
 
     def to_outputs(self) -> Float[Tensor, "rows outputs"]:
         """Means, then log-variances."""

@@ -8,7 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from model_store.vae.posteriors.interface import HALF_LOG_2_PI, LOG_VARIANCE_RANGE, Posterior
+from model_store.vae.posteriors.interface import (
+    HALF_LOG_2_PI,
+    LOG_SCALE_RANGE,
+    LOG_VARIANCE_RANGE,
+    Posterior,
+)
 from model_store.vae.sums import widest_float
 
 
@@ -49,6 +54,20 @@ class FullGaussian(Posterior):
         loc, log_variance, pairs = outputs.tensor_split((latents, 2 * latents), dim=-1)
         log_diagonal = 0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE)
         return cls(loc, log_diagonal, pairs / math.sqrt(latents))
+
+    @staticmethod
+    def output_factors(latents: int) -> Float[Tensor, " outputs"]:
+        """1 for means, a half for log-variances, 1 / sqrt(latents) for pairs."""
+        counts = torch.tensor([latents, latents, latents * (latents - 1) // 2])
+        return torch.tensor([1.0, 0.5, 1 / math.sqrt(latents)]).repeat_interleave(counts)
+
+    @classmethod
+    def from_multiplied(
+        cls, outputs: Float[Tensor, "rows outputs"], latents: int
+    ) -> "FullGaussian":
+        """Means, log-scales, clamped, then C."""
+        loc, log_scale, lower = outputs.tensor_split((latents, 2 * latents), dim=-1)
+        return cls(loc, log_scale.clamp(*LOG_SCALE_RANGE), lower)
 
     def to_outputs(self) -> Float[Tensor, "rows outputs"]:
         """Means, log-variances, then sqrt(latents) C."""

@@ -14,6 +14,7 @@ from model_store.vae.sums import total
 # exp(-9) is far below what a decoder can resolve, and above where float32 noise would show in
 # log q. exp(2) is a standard deviation that ignores the data.
 LOG_VARIANCE_RANGE = (-18.0, 4.0)
+LOG_SCALE_RANGE = (-9.0, 2.0)
 
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
@@ -44,6 +45,16 @@ class Posterior(ABC):
     @abstractmethod
     def from_outputs(cls, outputs: Float[Tensor, "rows outputs"], latents: int) -> "Posterior":
         """The posterior that outputs stand for: means, then 2 log L_ii, clamped, then the rest."""
+
+    @staticmethod
+    @abstractmethod
+    def output_factors(latents: int) -> Float[Tensor, " outputs"]:
+        """What `from_outputs` multiplies outputs by."""
+
+    @classmethod
+    @abstractmethod
+    def from_multiplied(cls, outputs: Float[Tensor, "rows outputs"], latents: int) -> "Posterior":
+        """The posterior that outputs stand for which have been multiplied already."""
 
     @abstractmethod
     def to_outputs(self) -> Float[Tensor, "rows outputs"]:

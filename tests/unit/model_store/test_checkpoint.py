@@ -43,7 +43,8 @@ def test_a_rebuilt_model_gives_the_same_numbers(kind: str) -> None:
     rebuilt = read_checkpoint(small_checkpoint(kind).to_bytes()).build()
 
     after = estimate_elbo(rebuilt, rows, num_samples=4, seed=1)
-    before = estimate_elbo(small_vae(kind), rows, num_samples=4, seed=1)
+    # Weights that are frozen, as those of what is built, give outputs that are rounded otherwise.
+    before = estimate_elbo(small_vae(kind).freeze(), rows, num_samples=4, seed=1)
     assert torch.equal(after.elbo, before.elbo)
 
 

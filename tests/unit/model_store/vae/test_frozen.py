@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from model_store import schema
+from model_store.build import build_vae
 from model_store.vae import frozen
+from model_store.vae.encoders import as_network
+from model_store.vae.model import VAE
 from model_store.vae.networks import DenseNetwork
-from tests.models import small_vae
+from tests.models import KINDS, features, random_rows, small_vae, with_random_weights
 
 # None, one, the most that are not filled up and the fewest that are, whole blocks, and several.
 ROWS = (0, 1, 21, 22, 32, 33, 42, 43, 64, 65, 170, 171, 256, 300, 1_000)
@@ -129,6 +133,73 @@ def test_the_processor_is_told_by_its_name(
         )
 
     assert frozen._is_intel() == is_intel
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_affine_embedding_is_what_it_says(kind: str) -> None:
+    vae = small_vae(kind)
+    y = vae.to_model_units(random_rows(kind, 9)).y
+
+    if vae.head.affine_embedding is not None:
+        scale, shift = vae.head.affine_embedding
+        torch.testing.assert_close(vae.head.embed(y), scale * y + shift)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("sees_mask", [False, True])
+@pytest.mark.parametrize("family", ["diagonal", "full"])
+@pytest.mark.parametrize("likelihood", [schema.Bernoulli(), schema.Gaussian(), schema.StudentT()])
+@pytest.mark.parametrize("copied_bytes", [0, frozen.COPIED_BYTES])
+def test_frozen_weights_give_the_posterior_of_rows_with_gaps_and_without(
+    likelihood: schema.Likelihood,
+    family: str,
+    sees_mask: bool,
+    copied_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(frozen, "COPIED_BYTES", copied_bytes)
+    vae = a_vae(likelihood, family, sees_mask=sees_mask)
+    complete = (torch.rand(9, 6, generator=torch.Generator().manual_seed(1)) > 0.5).double()
+    rows = [vae.to_model_units(x) for x in (complete, complete.index_fill(1, GAPS, torch.nan))]
+    before = [vae.posterior(each).to_outputs() for each in rows]
+
+    vae.freeze()
+
+    after = [vae.posterior(each).to_outputs() for each in rows]
+    torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-5)
+
+
+GAPS = torch.tensor([1, 4])
+
+
+def a_vae(likelihood: schema.Likelihood, family: str, *, sees_mask: bool) -> VAE:
+    """Six features, whose posterior is clamped now and then."""
+    model = schema.ModelSchema(
+        event_shape=(6,),
+        latent_dim=3,
+        features=features(6),
+        likelihood=likelihood,
+        posterior=family,
+        encoder_sees_mask=sees_mask,
+        encoder=schema.Network(hidden_sizes=(16, 16)),
+        decoder=schema.Network(hidden_sizes=(16,)),
+    )
+    vae = with_random_weights(build_vae(model))
+    as_network(vae.encoder).output.weight.mul_(20)
+    return vae.eval()
+
+
+@torch.no_grad()
+def test_an_encoder_that_changes_again_is_used() -> None:
+    vae = a_vae(schema.Bernoulli(), "diagonal", sees_mask=False).freeze()
+    rows = vae.to_model_units(torch.zeros(2, 6).double())
+    before = vae.posterior(rows).loc
+
+    vae.train()
+    as_network(vae.encoder).output.bias.add_(1)
+
+    torch.testing.assert_close(vae.posterior(rows).loc, before + 1, rtol=1e-5, atol=1e-5)
 
 
 @torch.no_grad()
