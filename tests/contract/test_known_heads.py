@@ -21,14 +21,14 @@ OF_TABLE = "/v1/models/table/elbo"
 TABLE_ROWS = {"inputs": [[1.5, 1, 2, 3, -0.5, 0]]}
 RECORD = {"age": 1.5, "member": 1, "colour": "red", "visits": 3, "gap": -0.5, "job": "cook"}
 # Most that the service takes here: seconds of work.
-LONG = {"inputs": random_rows("gaussian", 400).tolist(), "num_samples": 10_000, "refine": 0}
+LONG = {"inputs": random_rows("gaussian", 2_000).tolist(), "num_samples": 10_000, "refine": 0}
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = small_store(tmp_path_factory.mktemp("store"), "gaussian")
     store.publish("table", named_checkpoint())
-    with serving(store.root, max_seconds=1) as service:
+    with serving(store.root, max_seconds=1, max_row_samples=20_000_000) as service:
         # What has been asked for once is at hand.
         service.ask("elbo", **ROWS)
         service.ask("elbo", "table", **TABLE_ROWS)
