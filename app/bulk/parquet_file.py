@@ -16,7 +16,7 @@ from app.bulk.errors import RefusedError, told
 from app.wire.columns import Column, shown
 
 _LINE_END = "\r\n"
-_ROWS_AT_ONCE = 2**16  # unpacked together
+_ROWS_AT_ONCE = 2**15  # unpacked together
 
 
 @dataclass(frozen=True, eq=False)

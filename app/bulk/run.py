@@ -10,7 +10,7 @@ from app.bulk.errors import told
 from app.bulk.files import check_paths, sink_of, source_of
 from app.bulk.journal import Journal, Mark
 from app.bulk.models import opened
-from app.bulk.scoring import in_order
+from app.bulk.workers import in_order
 from app.cores import available_cores
 
 _ROWS_BETWEEN_MARKS = 2**17

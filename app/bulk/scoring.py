@@ -1,15 +1,12 @@
-"""Rows to verdicts, several blocks at the same time and in the order of the file."""
+"""Rows to verdicts."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from app.bulk.blocks import Block
 from app.schemas.explanations import FeatureExplanation, explanations_of
 from app.wire.columns import shown
 from model_store.calibration import Calibration, ScoreKind
@@ -61,17 +58,21 @@ class Scorer:
     rate: float
     explain: int = 0
 
-    def __call__(self, block: Block) -> Verdicts:
-        """The verdicts on a block's rows."""
-        notes = self._outside(block.inputs.flatten(1)) | dict(block.faults)
-        score = np.full(len(block.inputs), np.nan)
-        p_value = np.full(len(block.inputs), self.calibration.smallest_rate)
-        good = np.ones(len(block.inputs), dtype=bool)
+    def __call__(self, inputs: Tensor, faults: Mapping[int, str]) -> Verdicts:
+        """The verdicts on some rows.
+
+        Args:
+            inputs: In data units, NaN where a value is missing, (rows, *event) and float64.
+            faults: What is wrong with rows that hold what is no number, by their place.
+        """
+        notes = self._outside(inputs.flatten(1)) | dict(faults)
+        score = np.full(len(inputs), np.nan)
+        p_value = np.full(len(inputs), self.calibration.smallest_rate)
+        good = np.ones(len(inputs), dtype=bool)
         good[list(notes)] = False
         explanations: list[Sequence[FeatureExplanation]] = [()] * len(good)
         if good.any():
-            rows = block.inputs[torch.from_numpy(good)] if notes else block.inputs
-            scores, why = self._detect(rows)
+            scores, why = self._detect(inputs[torch.from_numpy(good)] if notes else inputs)
             score[good] = scores.cpu().numpy()
             p_value[good] = self.calibration.p_values(self.kind, scores).cpu().numpy()
             for row, features in zip(good.nonzero()[0].tolist(), why, strict=False):
@@ -104,29 +105,3 @@ class Scorer:
             name = shown(self.features[error.feature].name)
             return f"feature {name} is {error.value:g}; needed {error.needed}"
         raise AssertionError("The model takes what is outside its support.")
-
-
-def in_order(
-    blocks: Iterable[Block], scorer: Scorer, threads: int
-) -> Iterator[tuple[Block, Verdicts]]:
-    """Each block with the verdicts on it; few are held at once.
-
-    Args:
-        blocks: Read as they are needed.
-        scorer: What is asked.
-        threads: How many blocks are computed at the same time, each on a core of its own.
-    """
-    with ThreadPoolExecutor(threads, initializer=_compute_alone) as pool:
-        waiting: deque[tuple[Block, Future[Verdicts]]] = deque()
-        for block in blocks:
-            waiting.append((block, pool.submit(scorer, block)))
-            if len(waiting) > threads:
-                first, verdicts = waiting.popleft()
-                yield first, verdicts.result()
-        for block, verdicts in waiting:
-            yield block, verdicts.result()
-
-
-def _compute_alone() -> None:
-    # Blocks side by side are faster than threads that meet in the middle of each.
-    torch.set_num_threads(1)

@@ -11,15 +11,21 @@ from tests.commands import process
 
 FEW, MANY = 20_000, 200_000
 
-# The largest size of what is the process's own: pages of a mapped file are not.
+# The largest size of what is the processes' own, what they share counted once: pages of a mapped
+# file are not.
 PEAK = """
+import os
 import sys
 from pathlib import Path
 from app.bulk.run import Run, Task
 
 def own():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return sum(map(own_of, [os.getpid(), *children]))
+
+def own_of(pid):
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
 
 store, rows, out = map(Path, sys.argv[1:])
 peak = 0
