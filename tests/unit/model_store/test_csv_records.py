@@ -1,6 +1,8 @@
 """CSV files row by row: each row's cells, lines, text and place."""
 
+import csv
 import gzip
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,22 @@ def test_reading_goes_on_behind_any_row(tmp_path: Path, mark: str) -> None:
     at = len(mark.encode()) + first.size + second.size
 
     assert rows_of(path, at, line=second.next_line) == others
+
+
+@pytest.mark.usefixtures("_pieces")
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_lines_without_quotation_marks_are_cut_as_by_the_csv_module(
+    tmp_path: Path, separator: str
+) -> None:
+    lines = [" a ,b", "", ",", "1, 2,", "  , ,x;y", "\t3;4\t", "é\u2028,5\r", "6, \t7;  8", "9;9"]
+    text = "\n".join(line.replace(",", separator) for line in lines)
+
+    found = [row.cells for row in rows_of(table(tmp_path, text), separator=separator)]
+
+    read = csv.reader(
+        StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+    )
+    assert found == [cells for cells in read if len(cells) > 1 or "".join(cells).strip()]
 
 
 @pytest.mark.parametrize(
