@@ -10,6 +10,7 @@ from torch import Tensor
 from model_store.vae.chunks import latent_blocks, row_blocks
 from model_store.vae.likelihoods import Likelihood
 from model_store.vae.model import VAE
+from model_store.vae.pieces import whole
 from model_store.vae.posteriors import Posterior, together
 
 MAX_REFERENCE_ROWS = 2_048
@@ -17,6 +18,9 @@ NEIGHBOURS = 8
 
 # What is kept for speed may take this much: 16 MiB.
 _KEPT_OUTPUTS = 2**22
+
+# Computed at once: 1 MiB in float64, which fits a cache.
+_DISTANCES = 2**17
 
 # Of the latents' variance, where the prior's is 1: one without use has hardly any of its own.
 RIDGE = 1e-3
@@ -80,10 +84,13 @@ class Reference:
         apart, and not by how sure an encoder is of it.
         """
         whitening, codes, squares = self._whitened
-        # The square of z is the same for all of them.
-        distances = torch.addmm(squares, z.double() @ whitening, codes.T, alpha=-2)
         count = min(NEIGHBOURS, len(self.latents))
-        return distances.topk(count, dim=-1, largest=False, sorted=True).indices.T
+        parts = []
+        for rows in (z.double() @ whitening).split(max(1, _DISTANCES // len(codes))):
+            # The square of z is the same for all of them.
+            distances = torch.addmm(squares, rows, codes.T, alpha=-2)
+            parts.append(distances.topk(count, dim=-1, largest=False, sorted=True).indices)
+        return whole(parts).T
 
     @cached_property
     def _whitened(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,10 +11,11 @@ from torch import Tensor
 from model_store.vae import bounds
 from model_store.vae.anomaly.pictures import Plainness, has_plainness, plainness
 from model_store.vae.anomaly.reference import Reference
-from model_store.vae.chunks import draws, row_blocks
+from model_store.vae.chunks import row_blocks, sample_ranges
 from model_store.vae.estimators.divergence import kl_from_draws
 from model_store.vae.estimators.elbo import summing_to
 from model_store.vae.model import VAE
+from model_store.vae.noise import Noise
 from model_store.vae.posteriors import Posterior
 from model_store.vae.rows import Rows
 from model_store.vae.sums import bounded, total
@@ -110,7 +111,10 @@ def weigh(
     """Log weights (k, rows), the KL of each row, and E_q log p(y_j | z) by plain averages."""
     sums = torch.zeros_like(rows.y, dtype=torch.float64)
     log_probs, log_ratios = [], []
-    for z in draws(vae, posterior, samples, seed=seed):
+    # All of it at once, for there are few draws and many blocks of rows.
+    noise = Noise(seed).normal(samples.start, samples.stop, vae.latent_dim).to(posterior.loc)
+    for part in sample_ranges(vae, range(len(samples)), rows=len(rows)):
+        z = posterior.sample(noise[part.start : part.stop])
         log_prob = rows.of_observed(vae.likelihood(z).log_prob(rows.y))
         log_probs.append(total(log_prob))
         log_ratios.append(vae.log_ratio(posterior, z))
