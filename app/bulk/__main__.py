@@ -6,6 +6,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from app.memory import keep_freed_memory
+
 USERS_MISTAKE, WORLDS_FAILURE = 2, 1
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
@@ -16,6 +18,7 @@ def main() -> None:
     """Runs the command."""
     # A block is thousands of lists and no garbage; looking for some takes as long as reading them.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    keep_freed_memory()
     app(prog_name="vae-score")
 
 
