@@ -23,7 +23,6 @@ from app.routes.questions import QuestionRoute
 # In numbers: what a client's bodies of slightly different lengths need, of a megabyte or two.
 _MOST_HEADS = 4096
 _LONGEST_HEAD = 1024
-_LONGEST_BRIEF_BODY = 2**16
 
 # Headers that make a head the only one of its kind, or its body another than the bytes after it.
 _SINGULAR = {b"x-request-id", b"traceparent", b"transfer-encoding", b"expect", b"upgrade"}
@@ -106,8 +105,7 @@ class Heads:
         if len(self._known) >= _MOST_HEADS:
             # The oldest; it will be learned again if it is still sent.
             del self._known[next(iter(self._known))]
-        brief = body_bytes <= _LONGEST_BRIEF_BODY and is_brief(kind.media_type, body_bytes)
-        self._known[head] = Head(kind, body_bytes, brief)
+        self._known[head] = Head(kind, body_bytes, is_brief(kind.media_type, body_bytes))
 
     def _kind(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Kind | None:
         services: Services = self._app.state.services

@@ -40,12 +40,12 @@ class QuestionProtocol(HttpToolsProtocol):
         self._together = together
         # Whether uvicorn's parser is in the middle of a request.
         self._is_reading = False
-        # What has come of a request whose head is known, and how much of it is still to come.
-        self._parts: list[bytes] = []
-        self._missing = 0
-        # The request that is being answered.
+        # Of a request that is still coming, and of one that is being answered.
+        self._coming: Head | None = None
         self._head: Head | None = None
-        self._request = b""
+        # What has come of it, where its body begins in the first of them, and what is missing.
+        self._parts: list[bytes] = []
+        self._start = self._missing = 0
         self._began = 0.0
         self._early = b""
         self._is_last = False
@@ -71,7 +71,7 @@ class QuestionProtocol(HttpToolsProtocol):
             # Answers go in the order of their requests.
             self._early += data
             self.flow.pause_reading()
-        elif self._parts:
+        elif self._coming is not None:
             self._collect(data)
         elif self._is_idle:
             self._begin(data)
@@ -86,27 +86,34 @@ class QuestionProtocol(HttpToolsProtocol):
         if head is None or missing < 0:
             super().data_received(data)
             self._learn(data, end)
-        elif missing > 0:
-            self._parts, self._missing = [data], missing
-        elif head.is_brief:
-            self._began = time.perf_counter()
-            self._head, self._request = head, data
-            head.kind.metrics.request_begun()
-            self._together.add(self, head.kind, data[end:])
-        else:
-            super().data_received(data)
+            return
+        self._coming, self._parts, self._start, self._missing = head, [data], end, missing
+        if not missing:
+            self._ask(head)
 
     def _collect(self, data: bytes) -> None:
         """Takes another part of a request."""
         self._parts.append(data)
         self._missing -= len(data)
-        if self._missing <= 0:
-            whole, is_alone = self._collected(), self._missing == 0
-            (self._begin if is_alone else super().data_received)(whole)
+        if self._missing == 0 and self._coming is not None:
+            self._ask(self._coming)
+        elif self._missing < 0:
+            super().data_received(self._collected())
+
+    def _ask(self, head: Head) -> None:
+        """Has a request answered, all of which has come."""
+        if not head.is_brief:
+            super().data_received(self._collected())
+            return
+        self._coming, self._head, self._began = None, head, time.perf_counter()
+        head.kind.metrics.request_begun()
+        first, *rest = self._parts
+        body = first[self._start :]
+        self._together.add(self, head.kind, b"".join((body, *rest)) if rest else body)
 
     def _collected(self) -> bytes:
-        """What has come so far, of which no more is kept."""
-        parts, self._parts = self._parts, []
+        """What has come of a request, of which no more is kept."""
+        parts, self._parts, self._coming = self._parts, [], None
         return b"".join(parts)
 
     def shutdown(self) -> None:
@@ -114,7 +121,7 @@ class QuestionProtocol(HttpToolsProtocol):
         if self._head is not None:
             self._is_last = True
             return
-        if self._parts:
+        if self._coming is not None:
             # A request that has begun is answered.
             super().data_received(self._collected())
         super().shutdown()
@@ -122,7 +129,7 @@ class QuestionProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Some time ago there was an answer; closes, unless there has been another question."""
         left = self._began + self.timeout_keep_alive - time.perf_counter()
-        if self._head is not None or self._parts or left > 0:
+        if self._head is not None or self._coming is not None or left > 0:
             seconds = max(left, _SOON_SECONDS)
             self.timeout_keep_alive_task = self.loop.call_later(
                 seconds, self.timeout_keep_alive_handler
@@ -168,13 +175,13 @@ class QuestionProtocol(HttpToolsProtocol):
 
     def pass_on(self) -> None:
         """Gives the request to uvicorn and the app, as it came."""
-        head, request, early = self._head, self._request, self._early
+        head, early = self._head, self._early
         if head is None or self.is_gone:
             self._end(None)
             return
         head.kind.metrics.request_passed_on()
-        self._head, self._request, self._early = None, b"", b""
-        super().data_received(request)
+        self._head, self._early = None, b""
+        super().data_received(self._collected())
         if self._is_last:
             super().shutdown()
         if early:
@@ -201,7 +208,7 @@ class QuestionProtocol(HttpToolsProtocol):
         head = self._head
         if head is None:
             return
-        self._head, self._request = None, b""
+        self._head, self._parts = None, []
         head.kind.metrics.request_ended(head.kind.route.path, status, seconds)
         self.server_state.total_requests += 1
         if self._is_last:

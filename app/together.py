@@ -30,6 +30,7 @@ from model_store.errors import InputError
 _MOST_LOOKS = 8
 # To answer a group, one fewer after each that is refused; then all go the long way.
 _MOST_ATTEMPTS = 8
+_MOST_REMEMBERED = 4096
 
 
 class Asker(Protocol):
@@ -96,6 +97,8 @@ class Together:
     def __init__(self) -> None:
         self._new: list[tuple[Asker, Kind, bytes]] = []
         self._groups: dict[object, _Group] = {}
+        # How many rows of those that ask the same could be answered at once, where it was too many.
+        self._most_rows: dict[object, int] = {}
         self._is_going = False
         self._looks = 0
         self._read_count = 0
@@ -154,6 +157,7 @@ class Together:
             group, takes_others = None, False
         if group is None:
             group = _Group(key if takes_others else object(), kind, options, takes_others)
+            group.most_rows = self._most_rows.get(group.key)
             self._groups[group.key] = group
         return group
 
@@ -171,11 +175,19 @@ class Together:
         for _ in range(_MOST_ATTEMPTS):
             self._cut(group)
             answers = await _attempt(group)
+            self._remember(group)
             if answers is not None:
                 for asked, answer in zip(group.asked, answers, strict=True):
                     asked.asker.answer(answer)
                 return
         _pass_on(group, group.asked)
+
+    def _remember(self, group: _Group) -> None:
+        """Keeps what was found out, so that others need not find it out again."""
+        if group.takes_others and group.most_rows is not None:
+            if len(self._most_rows) >= _MOST_REMEMBERED:
+                self._most_rows.clear()
+            self._most_rows[group.key] = group.most_rows
 
     def _cut(self, group: _Group) -> None:
         """Leaves as many of the group as can be answered at once; the others have another turn."""
@@ -219,7 +231,9 @@ async def _answers(group: _Group) -> Sequence[Written]:
     kind, asked = group.kind, group.asked
     counts = [each.rows for each in asked]
     # Of numpy's arrays: of as many tensors it would take four times as long.
-    rows = {n: np.concatenate([each.arrays[n] for each in asked]) for n in asked[0].arrays}
+    rows = asked[0].arrays
+    if len(asked) > 1:
+        rows = {name: np.concatenate([each.arrays[name] for each in asked]) for name in rows}
     tensors = {name: torch.from_numpy(array) for name, array in rows.items()}
     body = kind.media.question_of({**group.options, **tensors})
     services = kind.services

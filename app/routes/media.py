@@ -20,8 +20,13 @@ from app.wire import csv, json, ndjson, negotiation, options, pieces, png, safet
 from app.wire.columns import Table
 from app.wire.cuts import cut
 
-# A table this large takes milliseconds to parse: not on the event loop.
-_LARGE_TEXT_BYTES = 2**14
+# What takes about a millisecond to read; of more not all of it is read on the event loop, or not at
+# once.
+_BRIEF_BYTES = {
+    csv.MEDIA_TYPE: 2**14,
+    json.MEDIA_TYPE: pieces.PIECE_BYTES,
+    safetensors.MEDIA_TYPE: 2**20,
+}
 
 Query = Sequence[tuple[str, str]]
 
@@ -61,7 +66,7 @@ def _media_type(content_type: bytes) -> str:
 
 def is_brief(media_type: str, body_bytes: int) -> bool:
     """Whether a body is so small that everybody can wait until it has been read."""
-    return body_bytes < (_LARGE_TEXT_BYTES if media_type == csv.MEDIA_TYPE else pieces.PIECE_BYTES)
+    return body_bytes < _BRIEF_BYTES.get(media_type, pieces.PIECE_BYTES)
 
 
 def refuse_compressed(headers: Mapping[bytes, bytes]) -> None:

@@ -197,7 +197,7 @@ def test_nobody_works_for_a_client_that_has_left(server: Listening) -> None:
     assert server.service.ask("elbo", **ROWS)
 
 
-LARGE = {"inputs": random_rows("gaussian", 1500).tolist()}
+LARGE = {"inputs": random_rows("gaussian", 3000).tolist()}
 
 
 def test_a_large_request_that_comes_again_is_read_by_the_app_at_once(
