@@ -23,6 +23,8 @@ from app.routes.questions import QuestionRoute
 # In numbers: what a client's bodies of slightly different lengths need, of a megabyte or two.
 _MOST_HEADS = 4096
 _LONGEST_HEAD = 1024
+# A larger body is read as it comes: to put it together holds everybody up.
+_LONGEST_BODY = 2**20
 
 # Headers that make a head the only one of its kind, or its body another than the bytes after it.
 _SINGULAR = {b"x-request-id", b"traceparent", b"transfer-encoding", b"expect", b"upgrade"}
@@ -85,7 +87,7 @@ class Heads:
         self.find = self._known.get
 
     def learn(self, head: bytes, scope: Scope, came: int) -> None:
-        """Remembers a head, if it is a question's.
+        """Remembers a head, if it is a question's and its body is not large.
 
         Args:
             head: All bytes before the body.
@@ -97,7 +99,8 @@ class Heads:
         headers = headers_of(scope)
         length = headers.get(b"content-length", b"")
         body_bytes = int(length) if length.isdigit() else -1
-        if not came <= body_bytes <= self._app.state.services.settings.max_body_bytes:
+        most = min(_LONGEST_BODY, self._app.state.services.settings.max_body_bytes)
+        if not came <= body_bytes <= most:
             return
         kind = self._kind(scope, headers)
         if kind is None:

@@ -3,8 +3,8 @@
 Everything is read and answered by uvicorn and the app, but for requests that are plainly like one
 they have answered: their heads are those bytes, and they come alone. Such a request is collected
 first. A small one has neither a scope nor a cycle of messages: it is answered together with those
-of others, and what cannot be is given to uvicorn as it came. A large one is given to uvicorn whole,
-which takes it far less time than many parts.
+of others, and what cannot be is given to uvicorn as it came. One that takes longer to read is given
+to uvicorn whole, which takes it less time than many parts.
 """
 
 import asyncio
