@@ -32,20 +32,22 @@ def read(media: Media, sent: Sequence[Sent]) -> list[Body | None]:
         media: The bodies of the question.
         sent: Bodies of one media type, query and length.
     """
-    found = [_alone(media, sent[0])]
-    first = found[0]
-    if first is None or len(sent) == 1 or len(first.arrays) != 1 or not _is_json(sent[0]):
-        return found + [_alone(media, each) for each in sent[1:]]
-    ((name, rows),) = first.arrays.items()
-    alike = read_alike([each.content for each in sent], rows)
-    if alike is None:
-        return found + [_alone(media, each) for each in sent[1:]]
-    fits, digits = alike
-    others = zip(sent[1:], fits[1:], digits[1:].astype(np.float32), strict=True)
-    return found + [
-        Body(first.options, {name: array}, first.rows) if fit else _alone(media, each)
-        for each, fit, array in others
-    ]
+    first, others = _alone(media, sent[0]), sent[1:]
+    alike = _alike(first, sent) if first is not None and others else [None] * len(others)
+    return [first, *(b or _alone(media, each) for b, each in zip(alike, others, strict=True))]
+
+
+def _alike(first: Body, sent: Sequence[Sent]) -> Sequence[Body | None]:
+    """What all but the first hold; None for one that differs from it in more than digits."""
+    found = None
+    if len(first.arrays) == 1 and sent[0].media_type == json.MEDIA_TYPE:
+        ((name, rows),) = first.arrays.items()
+        found = read_alike([each.content for each in sent], rows)
+    if found is None:
+        return [None] * (len(sent) - 1)
+    fits, digits = found
+    others = zip(fits[1:], digits[1:].astype(np.float32), strict=True)
+    return [Body(first.options, {name: each}, first.rows) if fit else None for fit, each in others]
 
 
 def _alone(media: Media, sent: Sent) -> Body | None:
@@ -61,7 +63,3 @@ def _alone(media: Media, sent: Sent) -> Body | None:
         else:
             options[name] = value
     return Body(options, arrays, len(next(iter(arrays.values()))) if arrays else 1)
-
-
-def _is_json(sent: Sent) -> bool:
-    return sent.media_type == json.MEDIA_TYPE

@@ -30,7 +30,6 @@ _BRIEF_BYTES = {
 
 Query = Sequence[tuple[str, str]]
 
-
 # Each is refused by name, in a hundred times the memory of the name.
 _MAX_UNKNOWN_FIELDS = 64
 
@@ -218,10 +217,12 @@ class Media:
             return [await self.write(reply, media_type, model, most_numbers, sent[0][0])]
         counts = [rows for _, rows in sent]
         if media_type == json.MEDIA_TYPE:
+            # Without a reply for each.
             fields = json.jsonable(reply)
-            if not pieces.are_large(fields):
-                # Without a reply for each.
-                return [Written(json.encode(part)) for part in cut(fields, counts)]
+            parts = cut(fields, counts)
+            if pieces.are_large(fields):
+                return [Written(await pieces.encode(part)) for part in parts]
+            return [Written(json.encode(part)) for part in parts]
         known = reply.model_fields_set
         replies = [reply.model_construct(known, **part) for part in cut(reply.__dict__, counts)]
         return [

@@ -15,6 +15,7 @@ from app import brief
 from app.asgi import Written
 from app.heads import Heads, Kind
 from app.together import Together
+from app.wire import pieces
 from tests.builders import calibrated_checkpoint, small_store
 from tests.closeness import assert_close
 from tests.models import random_rows
@@ -129,6 +130,16 @@ def test_every_part_of_an_answer_is_about_the_rows_that_were_asked_about(
     for body, answer in zip(bodies, together, strict=True):
         (alone,) = asked(service, question, body)
         assert_close(answer, alone, question)
+
+
+def test_large_answers_are_written_in_pieces(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [{"inputs": ROWS[:2], "per_feature": True}, {"inputs": ROWS[2:], "per_feature": True}]
+    at_once = asked(service, "elbo", *bodies)
+    monkeypatch.setattr(pieces, "PIECE_NUMBERS", 10)
+
+    assert asked(service, "elbo", *bodies) == at_once
 
 
 def test_rows_without_tensors_are_drawn_for_each(service: Service) -> None:
