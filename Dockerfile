@@ -13,7 +13,12 @@ ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-RUN python -m venv --without-pip /opt/venv
+# For model_store/vae/native, which without a compiler is left out. Any version of it will do.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/* \
+    && python -m venv --without-pip /opt/venv
 # The packages without their code first: a change of code does not install torch again.
 COPY pyproject.toml constraints.txt README.md ./
 RUN mkdir app model_store training \

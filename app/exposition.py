@@ -20,12 +20,13 @@ from app.observed import Evidence, streams
 from app.processes import usage_of
 from app.shared_numbers import Key
 from app.workers import Worker
+from model_store.vae import native
 
 WORKERS = Family("vae_workers", "gauge", "Workers that run.")
 WORKERS_CONFIGURED = Family(
     "vae_workers_configured", "gauge", "Workers that shall run (VAE_WORKERS)."
 )
-BUILD = Family("vae_build_info", "gauge", "Always 1.", ("version", "torch"))
+BUILD = Family("vae_build_info", "gauge", "Always 1.", ("version", "torch", "compiled"))
 STARTED = Family(
     "process_start_time_seconds", "gauge", "When the service began, in seconds since 1970."
 )
@@ -55,6 +56,8 @@ FAMILIES = (*COUNTED, E_VALUE, PEAK, WORKERS, WORKERS_CONFIGURED, BUILD, STARTED
 """Every metric of the service."""
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+_IS_COMPILED = str(native.IS_COMPILED).lower()
 
 _Labels = tuple[str, ...]
 _Series = dict[_Labels, list[float]]
@@ -98,7 +101,7 @@ class Exposition(Collector):
         """What nobody counts, because it can be looked up."""
         found: dict[str, _Series] = {
             WORKERS_CONFIGURED.name: {(): [len(self._worker.loaded)]},
-            BUILD.name: {(version("vae-service"), torch.__version__): [1.0]},
+            BUILD.name: {(version("vae-service"), torch.__version__, _IS_COMPILED): [1.0]},
             STARTED.name: {(): [self._worker.numbers.began]},
         }
         supervisor = os.getppid() if self._worker.supervisor is not None else None

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model_store.vae.frozen import FrozenNetwork, are_small
+from model_store.vae.native import DenseLayers
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import DiagonalGaussian, FullGaussian, Posterior
 from model_store.vae.rows import Rows
@@ -22,6 +23,14 @@ class Encoder(nn.Module, ABC):
     """
 
     widest: int
+
+    @property
+    def compiled_of_complete(self) -> DenseLayers | None:
+        """From a few rows without a gap to the means and log-scales of diagonal Gaussians.
+
+        None where that cannot be had.
+        """
+        return None
 
     def posterior_of_complete(self, y: Float[Tensor, "rows features"]) -> Posterior | None:  # noqa: ARG002
         """q(z | x) of rows in model units without a gap, where embedding them can be spared.
@@ -89,6 +98,12 @@ class NetworkEncoder(DenseNetwork, Encoder):
         self._of_complete = self._embedding = None
         super().train(mode)
         return self
+
+    @property
+    def compiled_of_complete(self) -> DenseLayers | None:
+        """The network for complete rows, compiled."""
+        is_diagonal = self._family is DiagonalGaussian
+        return self._of_complete.compiled if self._of_complete and is_diagonal else None
 
     def posterior_of_complete(self, y: Float[Tensor, "rows features"]) -> Posterior | None:
         """One pass of the network for complete rows."""

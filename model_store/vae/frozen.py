@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model_store.vae import native
+
 # oneDNN multiplies float32 matrices twice as fast as MKL on a processor that is not Intel's, and in
 # float32 whatever it has for bfloat16. But for each number of rows it compiles a kernel, of 0.7 MB
 # in 0.7 ms, so it is shown these numbers of rows only: what is left is filled up with zeros if it
@@ -54,6 +56,30 @@ class FrozenLayer:
     residual: bool
 
 
+class _Norm(NamedTuple):
+    """A LayerNorm's factors, what it adds, and what it adds to variances."""
+
+    scale: Tensor
+    shift: Tensor
+    eps: float
+
+    @classmethod
+    def of(cls, norm: nn.LayerNorm) -> "_Norm":
+        """That of a module."""
+        return cls(norm.weight.detach(), norm.bias.detach(), norm.eps)
+
+    def silu_(
+        self, y: Float[Tensor, "n outputs"], residual: Float[Tensor, "n outputs"] | None
+    ) -> Float[Tensor, "n outputs"]:
+        """SiLU(LayerNorm(y)) + residual, which may be in the place of y."""
+        if native.fits(y) and (residual is None or native.fits(residual)):
+            native.norm_silu_(y, *self, residual)
+            return y
+        y = torch.layer_norm(y, self.scale.shape, self.scale, self.shift, self.eps)
+        y = F.silu(y, inplace=True)
+        return y if residual is None else y.add_(residual)
+
+
 def are_small(maps: Sequence[LinearMap]) -> bool:
     """Whether the weights of a network may be copied."""
     return sum(each.weight.nbytes for each in maps) <= COPIED_BYTES
@@ -63,7 +89,7 @@ class FrozenNetwork(ABC):
     """Layers, then a linear map, for where no gradients are wanted.
 
     No module is called, which would take as long as the arithmetic of a row, and what nobody else
-    holds is overwritten. A subclass is a way to multiply by the weights.
+    holds is overwritten. A subclass is a way to multiply by the weights where rows are many.
 
     Args:
         layers: The hidden layers.
@@ -73,21 +99,36 @@ class FrozenNetwork(ABC):
     def __init__(self, layers: Sequence[FrozenLayer], output: LinearMap) -> None:
         linears = [*(layer.linear for layer in layers), output]
         *hidden, self._output = self._prepared(linears)
+        norms = [_Norm.of(layer.norm) for layer in layers]
         self._layers = [
-            (
-                weights,
-                (layer.norm.normalized_shape, layer.norm.weight, layer.norm.bias, layer.norm.eps),
-                layer.residual,
-            )
-            for weights, layer in zip(hidden, layers, strict=True)
+            (weights, norm, layer.residual)
+            for weights, norm, layer in zip(hidden, norms, layers, strict=True)
         ]
+        # What few rows go through; they lose less by a copy of the weights than by torch's calls.
+        self.compiled: native.DenseLayers | None = None
+        if are_small(linears):
+            *turned, last = self._turned(linears)
+            compiled = [
+                native.Layer(
+                    maps.weight, maps.bias, norm.scale, norm.shift, norm.eps, layer.residual
+                )
+                for maps, norm, layer in zip(turned, norms, layers, strict=True)
+            ]
+            self.compiled = native.compiled([*compiled, native.Layer(*last)])
 
     def __call__(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
-        if x.ndim == 2:
-            return self._of_rows(x)
-        y = self._of_rows(x.reshape(-1, x.shape[-1]))
-        return y.view(*x.shape[:-1], y.shape[-1])
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        few = rows.contiguous() if rows.shape[0] <= native.FEW_ROWS else None
+        if self.compiled is not None and few is not None and native.fits(few):
+            y = self.compiled(few)
+        else:
+            y = self._of_rows(rows)
+        return y if x.ndim == 2 else y.view(*x.shape[:-1], y.shape[-1])
+
+    def _turned(self, linears: Sequence[LinearMap]) -> list[LinearMap]:
+        """The maps with their weights as (inputs, outputs)."""
+        return [LinearMap(weight.t().contiguous(), bias) for weight, bias in linears]
 
     @abstractmethod
     def _prepared(self, linears: Sequence[LinearMap]) -> list[LinearMap]:
@@ -100,8 +141,7 @@ class FrozenNetwork(ABC):
     def _through(self, x: Float[Tensor, "n inputs"], linear: _Linear) -> Float[Tensor, "n outputs"]:
         """The network's outputs, by these products."""
         for weights, norm, residual in self._layers:
-            y = F.silu(torch.layer_norm(linear(x, *weights), *norm), inplace=True)
-            x = y.add_(x) if residual else y
+            x = norm.silu_(linear(x, *weights), x if residual else None)
         return linear(x, *self._output)
 
 
@@ -115,6 +155,9 @@ class TransposedNetwork(FrozenNetwork):
         # As a row: torch need not make it one for a single row.
         biases = [linear.bias.unsqueeze(0) for linear in linears]
         return [LinearMap(*each) for each in zip(weights, biases, strict=True)]
+
+    def _turned(self, linears: Sequence[LinearMap]) -> list[LinearMap]:  # noqa: ARG002
+        return [weights for weights, _, _ in self._layers] + [self._output]
 
     def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         return self._through(x, _transposed_linear)

@@ -3,16 +3,19 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
+from model_store.vae import native
 from model_store.vae.encoders import Encoder, NetworkEncoder, as_network
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
-from model_store.vae.posteriors import Posterior
-from model_store.vae.priors import Prior, PriorLaw
+from model_store.vae.noise import Noise
+from model_store.vae.posteriors import LOG_SCALE_RANGE, Posterior
+from model_store.vae.priors import Prior, PriorLaw, StandardNormalLaw
 from model_store.vae.rows import Rows
 from model_store.vae.sums import widest_float
 from model_store.vae.transforms import Transform
@@ -56,6 +59,8 @@ class VAE(nn.Module):
         self.transform = transform
         self.event_shape = event_shape
         self._frozen_law: PriorLaw | None = None
+        # Of frozen weights: to ask one of them takes as long as to check a row.
+        self._device: torch.device | None = None
         self.num_features = math.prod(event_shape)
         self.latent_dim: int = decoder.inputs
         # What one (row, sample) pair costs in memory, for cutting work into chunks.
@@ -64,7 +69,7 @@ class VAE(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.decoder.output.weight.device
+        return self._device or self.decoder.output.weight.device
 
     def to_model_units(self, x: Float[Tensor, "rows *event"]) -> Rows:
         """The rows in model units; NaN is a missing feature.
@@ -114,7 +119,9 @@ class VAE(nn.Module):
         step = max(1, EXACT_ELEMENTS // self.num_features)
         if flat.shape[0] <= step:
             exact = self.transform.exact(flat)
-            y, complete = exact.float(), self.head.support.contains_all(exact)
+            allowed = self.head.support.narrowed(exact)
+            complete = allowed is not None
+            y = exact.float() if allowed is None else allowed
         else:
             is_y = self.transform.is_identity and flat.dtype == torch.float32
             y, complete = flat if is_y else torch.empty_like(flat, dtype=torch.float32), True
@@ -194,6 +201,24 @@ class VAE(nn.Module):
         slopes = None if rows.log_abs_det is None else rows.total_log_abs_det
         return log_prob if slopes is None else log_prob + slopes
 
+    def weigh_few(
+        self, rows: Rows, num_samples: int, noise: Noise
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Log weights (k, rows) and KL of a few rows, in one call; None where that cannot be.
+
+        It takes frozen weights, complete rows of zeros and ones, an encoder of diagonal Gaussians,
+        and N(0, I) as the prior.
+        """
+        if rows.y.shape[0] * num_samples > native.FEW_ROWS or rows.observed is not None:
+            return None
+        if not (self.head.takes_logits and isinstance(self._frozen_law, StandardNormalLaw)):
+            return None
+        encoder, decoder = self.encoder.compiled_of_complete, self.decoder.compiled
+        if encoder is None or decoder is None or not native.fits(rows.y):
+            return None
+        drawn = noise.normal(0, num_samples, self.latent_dim)
+        return decoder.weigh(encoder, rows.y, drawn, LOG_SCALE_RANGE)
+
     def prior_law(self) -> PriorLaw:
         """p(z) with the weights as they are; kept where they are frozen."""
         return self._frozen_law or self.prior.law(self._posterior_of_inputs)
@@ -215,12 +240,19 @@ class VAE(nn.Module):
             # What it keeps of its first use serves gradients as well, and would not if that use
             # were in inference mode.
             self._frozen_law.log_prob(torch.zeros(1, self.latent_dim, device=self.device))
+        self._device = self.device
         return self
 
     def train(self, mode: bool = True) -> "VAE":
         """As every module's; what was kept of frozen weights is forgotten."""
-        self._frozen_law = None
+        self._frozen_law = self._device = None
         return super().train(mode)
+
+    def _apply(self, *args: object, **kwargs: object) -> "VAE":
+        """As every module's; weights that went elsewhere are looked at there."""
+        self._device = None
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return self
 
     def _posterior_of_inputs(self, inputs: Float[Tensor, "n inputs"]) -> Posterior:
         """What a prior of pseudo-inputs asks of the encoder, which must be a network for it."""

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from model_store.vae import native
+
 
 class Support(ABC):
     """The values each feature may take."""
@@ -20,6 +22,10 @@ class Support(ABC):
     def contains_all(self, x: Float[Tensor, "rows features"]) -> bool:
         """Whether every value is allowed."""
         return bool(self.contains(x).all())
+
+    def narrowed(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"] | None:
+        """The values in float32 if every one is allowed, or else None."""
+        return x.float() if self.contains_all(x) else None
 
     @abstractmethod
     def describe(self, feature: int, *, shift: float = 0.0, scale: float = 1.0) -> str:
@@ -68,11 +74,19 @@ class IntegerSupport(Support):
 
     def contains_all(self, x: Float[Tensor, "rows features"]) -> bool:
         """Whether every value is allowed; of zeros and ones, which come by the million, sooner."""
+        if self._is_binary and native.fits(x):
+            return native.are_binary(x)
         if self._is_binary:
             # Nothing else is its own square; what is not finite makes NaN. A third of the time
             # that comparing takes.
             return float(torch.addcmul(x, x, x, value=-1).abs_().sum()) == 0
         return torch.equal(x, self._nearest(x))
+
+    def narrowed(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"] | None:
+        """The values in float32 if every one is allowed, found out while they are converted."""
+        if self._is_binary and native.fits(x, dtype=torch.float64):
+            return native.as_binary(x)
+        return super().narrowed(x)
 
     def _nearest(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"]:
         """The integer below, or where that is out of bounds the nearest one within them."""

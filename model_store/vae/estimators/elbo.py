@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -10,6 +11,7 @@ from model_store.vae import bounds
 from model_store.vae.chunks import draws, finite_rows, row_blocks
 from model_store.vae.estimators.divergence import KlEstimate, kl_from_draws, together
 from model_store.vae.model import VAE
+from model_store.vae.noise import Noise
 from model_store.vae.pieces import whole
 from model_store.vae.priors import KlEstimator
 from model_store.vae.rows import Rows
@@ -34,7 +36,6 @@ class ElboEstimate:
     per_latent: Float[Tensor, "rows latents"] | None = None
 
 
-@torch.inference_mode()
 def estimate_elbo(
     vae: VAE,
     x: Float[Tensor, "rows *event"],
@@ -61,6 +62,36 @@ def estimate_elbo(
         OutOfRangeError: a row's elbo is not finite.
     """
     rows = vae.to_model_units(x)
+    if not (per_feature or per_latent):
+        weighed = vae.weigh_few(rows, num_samples, Noise(seed))
+        if weighed is not None:
+            return _of_few(*weighed)
+    return _in_blocks(vae, rows, num_samples, seed, per_feature=per_feature, per_latent=per_latent)
+
+
+def _of_few(log_weights: np.ndarray, kl: np.ndarray) -> ElboEstimate:
+    """The estimate of a few rows from log weights (k, rows); a call of torch takes as long as it.
+
+    Raises:
+        OutOfRangeError: a row's elbo is not finite.
+    """
+    several = len(log_weights) > 1
+    elbo = log_weights.mean(axis=0) if several else log_weights[0]
+    found, of_all = torch.from_numpy(elbo), torch.from_numpy(log_weights)
+    return ElboEstimate(
+        elbo=finite_rows(found, "elbo"),
+        reconstruction=torch.from_numpy(elbo + kl),
+        kl_divergence=torch.from_numpy(kl),
+        standard_error=bounds.elbo_standard_error(of_all) if several else None,
+        kl_estimator="analytic",
+    )
+
+
+@torch.inference_mode()
+def _in_blocks(
+    vae: VAE, rows: Rows, num_samples: int, seed: int, *, per_feature: bool, per_latent: bool
+) -> ElboEstimate:
+    """The estimate of any number of rows."""
     blocks = [
         _of_block(vae, b, num_samples, seed, per_feature=per_feature, per_latent=per_latent)
         for b in row_blocks(vae, rows)

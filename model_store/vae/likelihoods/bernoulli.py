@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from model_store.vae import native
 from model_store.vae.likelihoods.interface import DiscreteLikelihood, LikelihoodHead, Measure
 from model_store.vae.likelihoods.marginals import over_observed
 from model_store.vae.sums import total_of_one_sign
@@ -33,6 +34,9 @@ class BernoulliLikelihood(DiscreteLikelihood):
 
     def total_log_prob(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch"]:
         """Log p(x | z) in nats and float64, its sign changed where there are fewer numbers."""
+        logits = self.logits
+        if x.shape == logits.shape[-x.ndim :] and native.fits(logits, x):
+            return native.bernoulli_log_prob(logits, x)
         return total_of_one_sign(self._cost(x)).neg_()
 
     def _cost(self, x: Float[Tensor, "*#batch features"]) -> Float[Tensor, "*batch features"]:
@@ -73,6 +77,7 @@ class BernoulliHead(LikelihoodHead):
 
     measure = Measure.PROBABILITY
     affine_embedding = (2.0, -1.0)
+    takes_logits = True
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

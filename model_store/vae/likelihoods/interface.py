@@ -122,6 +122,7 @@ class LikelihoodHead(nn.Module, ABC):
         measure: Density or probability.
         support: The values it accepts.
         affine_embedding: Scale and shift, if these are all that `embed` does to a value.
+        takes_logits: Whether decoder outputs are the logits of independent zeros and ones.
     """
 
     num_features: int
@@ -130,6 +131,7 @@ class LikelihoodHead(nn.Module, ABC):
     measure: Measure
     support: Support
     affine_embedding: tuple[float, float] | None = None
+    takes_logits: bool = False
 
     @abstractmethod
     def embed(self, y: Float[Tensor, "rows features"]) -> Float[Tensor, "rows inputs"]:

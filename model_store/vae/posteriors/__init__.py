@@ -2,6 +2,18 @@
 
 from model_store.vae.posteriors.diagonal import DiagonalGaussian
 from model_store.vae.posteriors.full import FullGaussian
-from model_store.vae.posteriors.interface import LOG_VARIANCE_RANGE, Posterior, together
+from model_store.vae.posteriors.interface import (
+    LOG_SCALE_RANGE,
+    LOG_VARIANCE_RANGE,
+    Posterior,
+    together,
+)
 
-__all__ = ["LOG_VARIANCE_RANGE", "DiagonalGaussian", "FullGaussian", "Posterior", "together"]
+__all__ = [
+    "LOG_SCALE_RANGE",
+    "LOG_VARIANCE_RANGE",
+    "DiagonalGaussian",
+    "FullGaussian",
+    "Posterior",
+    "together",
+]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from model_store import schema
 from model_store.build import build_vae
-from model_store.vae import frozen
+from model_store.vae import frozen, native
 from model_store.vae.encoders import as_network
 from model_store.vae.model import VAE
 from model_store.vae.networks import DenseNetwork
@@ -19,6 +19,14 @@ ROWS = (0, 1, 21, 22, 32, 33, 42, 43, 64, 65, 170, 171, 256, 300, 1_000)
 @pytest.fixture(params=[frozen.TransposedNetwork, frozen.BlockedNetwork], autouse=True)
 def _each_way_to_multiply(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frozen, "FASTEST", request.param)
+
+
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def _with_a_compiler_and_without(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if request.param == "torch":
+        monkeypatch.setattr(native, "_kernels", None)
 
 
 def networks() -> tuple[DenseNetwork, DenseNetwork]:

@@ -1,0 +1,98 @@
+/* Sixteen floats at a time, in the vector types that GCC and Clang have in common: each processor
+ * does with them what it can. */
+
+#ifndef LANES_H
+#define LANES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define LANES 16
+
+/* They may lie anywhere in memory, among other things. */
+typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
+typedef float half_lanes __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float quarter_lanes __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(64)));
+typedef double wide_lanes __attribute__((vector_size(64)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* A function that is compiled for several kinds of processor, the best of which is chosen when the
+ * library is loaded. Only glibc's loader does that. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define FOR_EACH_PROCESSOR \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FOR_EACH_PROCESSOR
+#endif
+
+INLINE lanes all(float value) { return (lanes){0} + value; }
+
+INLINE lanes where(mask is, lanes yes, lanes no)
+{
+    return (lanes)((is & (mask)yes) | (~is & (mask)no));
+}
+
+INLINE lanes load(const float *from) { return *(const lanes *)from; }
+
+INLINE void store(float *to, lanes values) { *(lanes *)to = values; }
+
+/* The first `count` of them, and the rest as it is in `others`. */
+INLINE lanes load_some(const float *from, int count, lanes others)
+{
+    memcpy(&others, from, sizeof(float) * (size_t)count);
+    return others;
+}
+
+INLINE void store_some(float *to, lanes values, int count)
+{
+    memcpy(to, &values, sizeof(float) * (size_t)count);
+}
+
+INLINE float sum(lanes values)
+{
+    half_lanes low, high;
+    memcpy(&low, &values, sizeof low);
+    memcpy(&high, (const char *)&values + sizeof low, sizeof high);
+    low += high;
+    quarter_lanes left, right;
+    memcpy(&left, &low, sizeof left);
+    memcpy(&right, (const char *)&low + sizeof left, sizeof right);
+    left += right;
+    return (left[0] + left[1]) + (left[2] + left[3]);
+}
+
+INLINE void widen(lanes values, wide_lanes *low, wide_lanes *high)
+{
+    half_lanes halves[2];
+    memcpy(halves, &values, sizeof halves);
+    *low = __builtin_convertvector(halves[0], wide_lanes);
+    *high = __builtin_convertvector(halves[1], wide_lanes);
+}
+
+/* e^x with a relative error of two roundings; x is taken for -87 below that, and for 88 above, so
+ * that no result is infinite or too small to be normal. Of NaN it is some number.
+ *
+ * x = n log 2 + r with n an integer and |r| <= log(2) / 2; the polynomial is the one for e^r of
+ * Cephes (S. L. Moshier, 1992), as is the split of log 2 into two parts. */
+INLINE lanes exponential(lanes x)
+{
+    x = where(x < -87.0f, all(-87.0f), x);
+    x = where(x > 88.0f, all(88.0f), x);
+    /* Added to it, a number is rounded to an integer, which its last bits are. */
+    const float shift = 12582912.0f;
+    lanes n = x * 1.44269504088896341f + shift;
+    mask power = (mask)n << 23;
+    n -= shift;
+    lanes r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    lanes p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    return (lanes)((mask)p + power);
+}
+
+#endif

@@ -1,0 +1,204 @@
+"""Compiled arithmetic computes what torch does, and refuses what would read elsewhere."""
+
+import shutil
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from model_store.vae import native
+from model_store.vae.estimators import estimate_elbo
+from model_store.vae.likelihoods import BernoulliLikelihood
+from model_store.vae.native import DenseLayers, Layer, _kernels
+from model_store.vae.noise import Noise
+from tests.models import KINDS, random_rows, small_vae, with_random_weights
+
+# Below sixteen lanes, exactly as many, and with something left over.
+SIZES = ((5, 3), (16, 16, 16), (7, 40, 40, 33), (300, 150, 2))
+ROWS = (0, 1, 2, 3, 4, 5, 9)
+
+
+def test_where_there_is_a_compiler_it_is_compiled() -> None:
+    has_compiler = shutil.which("gcc") is not None
+
+    assert has_compiler == native.IS_COMPILED
+
+
+def layers(sizes: tuple[int, ...]) -> list[Layer]:
+    generator = torch.Generator().manual_seed(sum(sizes))
+    found = []
+    for inputs, outputs in pairwise(sizes):
+        weight = torch.randn(inputs, outputs, generator=generator) / inputs**0.5
+        bias, scale, shift = torch.randn(3, outputs, generator=generator)
+        found.append(Layer(weight, bias, scale, shift, 1e-5, residual=inputs == outputs))
+    *hidden, last = found
+    return [*hidden, Layer(last.weight, last.bias)]
+
+
+def computed(network: list[Layer], x: Tensor) -> Tensor:
+    """What torch makes of it in float64."""
+    x = x.double()
+    for weight, bias, scale, shift, eps, residual in network:
+        y = x @ weight.double() + bias.double()
+        if scale is not None and shift is not None:
+            y = F.layer_norm(y, y.shape[-1:], scale.double(), shift.double(), eps)
+            y = F.silu(y) + (x if residual else 0)
+        x = y
+    return x
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("rows", ROWS)
+def test_layers_of_any_size_compute_what_torch_does(sizes: tuple[int, ...], rows: int) -> None:
+    network, x = layers(sizes), torch.randn(rows, sizes[0])
+
+    y = DenseLayers(network)(x)
+
+    torch.testing.assert_close(y.double(), computed(network, x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [1, 5, 16, 40])
+def test_norm_and_silu_are_torchs(width: int) -> None:
+    y, residual = torch.randn(2, 7, width)
+    scale, shift = torch.randn(2, width)
+    expected = F.silu(F.layer_norm(y, (width,), scale, shift, 1e-5)) + residual
+
+    native.norm_silu_(y, scale, shift, 1e-5, residual)
+
+    torch.testing.assert_close(y, expected, rtol=1e-5, atol=1e-5)
+
+
+@given(st.integers(1, 2_000), st.floats(0.01, 1e4), st.integers(1, 3))
+def test_a_bernoulli_is_as_exact_as_float64_allows(width: int, spread: float, rows: int) -> None:
+    logits = torch.linspace(-spread, spread, 2 * rows * width).reshape(2, rows, width)
+    x = (torch.arange(rows * width) % 3 == 0).float().reshape(rows, width)
+
+    log_prob = native.bernoulli_log_prob(logits, x)
+
+    exact = BernoulliLikelihood(logits.double()).log_prob(x.double()).sum(-1)
+    torch.testing.assert_close(log_prob, exact, rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_logit_that_is_no_number_is_not_lost(odd: float, value: float) -> None:
+    logits = torch.zeros(1, 20)
+    logits[0, 7] = odd
+    x = torch.full((20,), value)
+
+    log_prob = native.bernoulli_log_prob(logits, x)
+
+    assert not bool(log_prob.isfinite()) or odd == (1 if value else -1) * float("inf")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("odd", [0.5, -0.0, -1.0, 2.0, float("nan"), float("inf"), 1 + 2**-20])
+def test_anything_but_zeros_and_ones_is_seen(dtype: torch.dtype, odd: float) -> None:
+    values = (torch.arange(37) % 2).to(dtype)
+    values[20] = odd
+    is_binary = native.as_binary if dtype == torch.float64 else native.are_binary
+
+    found = is_binary(values)
+
+    assert (found is not None and found is not False) == (odd == 0)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_few_rows_have_the_estimate_that_torch_makes(
+    rows: int, samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vae = with_random_weights(small_vae("bernoulli")).freeze()
+    x = random_rows("bernoulli", rows)
+    assert vae.weigh_few(vae.to_model_units(x), samples, Noise(5)) is not None
+    few = estimate_elbo(vae, x, num_samples=samples, seed=5)
+
+    monkeypatch.setattr(native, "FEW_ROWS", 0)
+    many = estimate_elbo(vae, x, num_samples=samples, seed=5)
+
+    assert few.kl_estimator == many.kl_estimator
+    for name in ("elbo", "reconstruction", "kl_divergence", "standard_error"):
+        torch.testing.assert_close(getattr(few, name), getattr(many, name), rtol=1e-5, atol=1e-5)
+
+
+NETWORK = layers((4, 4))
+FLOATS, DOUBLES = np.zeros((2, 4), np.float32), np.zeros((2, 4))
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("norm_silu", (FLOATS, FLOATS, FLOATS, None, 1e-5)),
+        ("norm_silu", (FLOATS, FLOATS[0], FLOATS[0], FLOATS[0], 1e-5)),
+        ("norm_silu", (DOUBLES, FLOATS[0], FLOATS[0], None, 1e-5)),
+        ("norm_silu", (FLOATS.T, FLOATS[0], FLOATS[0], None, 1e-5)),
+        ("norm_silu", (FLOATS[:, :0], FLOATS[0, :0], FLOATS[0, :0], None, 1e-5)),
+        ("bernoulli_log_prob", (FLOATS, FLOATS, DOUBLES)),
+        ("bernoulli_log_prob", (FLOATS, FLOATS[:, :2].copy(), DOUBLES[:, 0].copy())),
+        ("are_binary", (DOUBLES, None)),
+        ("are_binary", (DOUBLES, FLOATS[0])),
+        ("are_binary", (FLOATS, FLOATS)),
+        ("forward", (DenseLayers(NETWORK).network, FLOATS, FLOATS[:1])),
+        ("forward", (DenseLayers(NETWORK).network, FLOATS[:, :3].copy(), FLOATS)),
+        ("forward", (None, FLOATS, FLOATS)),
+        (
+            "weigh",
+            (*[DenseLayers(NETWORK).network] * 2, FLOATS, FLOATS, DOUBLES, DOUBLES, 0.0, 0.0),
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(
+    function: str, arguments: tuple[object, ...]
+) -> None:
+    with pytest.raises((ValueError, BufferError)):
+        getattr(_kernels, function)(*arguments)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        [],
+        [Layer(torch.ones(2, 3), torch.ones(2))],
+        [Layer(torch.ones(2, 3), torch.ones(3), torch.ones(3), torch.ones(3))],
+        [Layer(torch.ones(2, 3), torch.ones(3)), Layer(torch.ones(3, 2), torch.ones(2))],
+        [*layers((2, 3, 4))[:1], *layers((4, 2))],
+        [layers((2, 3, 4))[0]._replace(residual=True), *layers((3, 2))],
+        [Layer(torch.ones(6), torch.ones(6))],
+    ],
+)
+def test_layers_that_make_no_network_are_refused(network: list[Layer]) -> None:
+    with pytest.raises(ValueError, match="do not fit together"):
+        _kernels.Network([layer.as_arrays for layer in network])
+
+
+@pytest.mark.parametrize("function", ["norm_silu", "bernoulli_log_prob", "are_binary", "forward"])
+def test_as_many_arguments_are_needed(function: str) -> None:
+    with pytest.raises(TypeError, match="needed"):
+        getattr(_kernels, function)()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_without_a_compiler_answers_are_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = random_rows(name, 6)
+    compiled = estimate_elbo(small_vae(name).freeze(), x, num_samples=4, seed=1)
+
+    monkeypatch.setattr(native, "_kernels", None)
+    plain = estimate_elbo(small_vae(name).freeze(), x, num_samples=4, seed=1)
+
+    torch.testing.assert_close(compiled.elbo, plain.elbo, rtol=1e-5, atol=1e-5)
+
+
+def test_a_network_keeps_its_weights_alive() -> None:
+    network, x = layers((40, 40, 8)), torch.randn(3, 40)
+    expected = computed(network, x)
+    compiled = DenseLayers(network)
+
+    del network
+    torch.testing.assert_close(compiled(x).double(), expected, rtol=1e-5, atol=1e-5)
