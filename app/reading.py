@@ -1,4 +1,4 @@
-"""Small bodies of one kind and length, read together: most are the first one but for its digits."""
+"""Small bodies of one kind and length, read together: most are one another but for their digits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,9 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from app.heads import Kind
 from app.routes.media import Media, Sent
 from app.wire import json
-from app.wire.digits import read_alike
+from app.wire.digits import Template, template_of
+
+# What is remembered takes a few megabytes at most.
+_LONGEST_REMEMBERED = 2**16
+_MOST_REMEMBERED = 64
 
 
 class Body(NamedTuple):
@@ -25,29 +30,67 @@ class Body(NamedTuple):
     rows: int
 
 
-def read(media: Media, sent: Sequence[Sent]) -> list[Body | None]:
-    """What each body holds; None for one that cannot be read.
+class _Known(NamedTuple):
+    """What a body that has been read has in common with others.
 
     Args:
-        media: The bodies of the question.
-        sent: Bodies of one media type, query and length.
+        options: Its fields but for rows.
+        name: Of its field of rows.
+        rows: How many.
+        template: What is compared.
     """
-    first, others = _alone(media, sent[0]), sent[1:]
-    alike = _alike(first, sent) if first is not None and others else [None] * len(others)
-    return [first, *(b or _alone(media, each) for b, each in zip(alike, others, strict=True))]
+
+    options: Mapping[str, Any]
+    name: str
+    rows: int
+    template: Template
+
+    def read(self, sent: Sequence[Sent]) -> list[Body | None]:
+        """What those bodies hold that differ from it in nothing but digits."""
+        fits, digits = self.template.read([each.content for each in sent])
+        others = zip(fits, digits, strict=True)
+        return [Body(self.options, {self.name: r}, self.rows) if fit else None for fit, r in others]
 
 
-def _alike(first: Body, sent: Sequence[Sent]) -> Sequence[Body | None]:
-    """What all but the first hold; None for one that differs from it in more than digits."""
-    found = None
-    if len(first.arrays) == 1 and sent[0].media_type == json.MEDIA_TYPE:
-        ((name, rows),) = first.arrays.items()
-        found = read_alike([each.content for each in sent], rows)
-    if found is None:
-        return [None] * (len(sent) - 1)
-    fits, digits = found
-    others = zip(fits[1:], digits[1:].astype(np.float32), strict=True)
-    return [Body(first.options, {name: each}, first.rows) if fit else None for fit, each in others]
+class Reader:
+    """Reads bodies, and remembers one of each kind and length to compare the next ones with."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Kind, int], _Known | None] = {}
+
+    def read(self, kind: Kind, sent: Sequence[Sent]) -> list[Body | None]:
+        """What each body holds; None for one that cannot be read.
+
+        Args:
+            kind: Of all of them.
+            sent: Bodies of one length.
+        """
+        key = kind, len(sent[0].content)
+        known = self._known.get(key)
+        found: list[Body | None] = [None] * len(sent)
+        # Where there was nothing in common a lone body is not looked at again.
+        if known is None and (len(sent) > 1 or key not in self._known):
+            found[0] = _alone(kind.media, sent[0])
+            known = self._remember(key, sent[0], found[0])
+        if known is not None:
+            found = known.read(sent)
+            if not any(found):
+                # It will be another one that the next are compared with.
+                del self._known[key]
+        return [b or _alone(kind.media, each) for b, each in zip(found, sent, strict=True)]
+
+    def _remember(self, key: tuple[Kind, int], sent: Sent, body: Body | None) -> _Known | None:
+        if body is None or key[1] > _LONGEST_REMEMBERED:
+            return None
+        known = None
+        if len(body.arrays) == 1 and sent.media_type == json.MEDIA_TYPE:
+            ((name, rows),) = body.arrays.items()
+            template = template_of(sent.content, rows)
+            known = None if template is None else _Known(body.options, name, body.rows, template)
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        self._known[key] = known
+        return known
 
 
 def _alone(media: Media, sent: Sent) -> Body | None:

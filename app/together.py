@@ -22,7 +22,7 @@ import torch
 from app.asgi import Written
 from app.brief import BriefInference, TooManyTogetherError
 from app.heads import Kind
-from app.reading import Body, read
+from app.reading import Body, Reader
 from app.routes.media import Sent
 from app.work import Work
 from model_store.errors import InputError
@@ -97,6 +97,7 @@ class Together:
     def __init__(self) -> None:
         self._new: list[tuple[Asker, Kind, bytes]] = []
         self._groups: dict[object, _Group] = {}
+        self._reader = Reader()
         # How many rows of those that ask the same could be answered at once, where it was too many.
         self._most_rows: dict[object, int] = {}
         self._is_going = False
@@ -136,7 +137,7 @@ class Together:
     def _read(self, kind: Kind, asked: Sequence[tuple[Asker, Sent]]) -> None:
         """Puts requests of one kind and length to those that ask the same."""
         group, options = None, None
-        bodies = read(kind.media, [sent for _, sent in asked])
+        bodies = self._reader.read(kind, [sent for _, sent in asked])
         for (asker, sent), body in zip(asked, bodies, strict=True):
             if body is None:
                 asker.pass_on()

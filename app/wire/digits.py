@@ -62,35 +62,58 @@ def read_digits(text: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8] | None
     return above[:, pattern.places].reshape(rows, *shape)
 
 
-def read_alike(
-    bodies: Sequence[bytes], first: NDArray[Any]
-) -> tuple[list[bool], NDArray[np.uint8]] | None:
-    """Which bodies are the first but for the digits of its rows, and the rows of each.
+class Template(NamedTuple):
+    """A body that others are compared with.
 
     Args:
-        bodies: JSON objects of one length; the first is one that has been read.
-        first: Its rows, which no other of its fields has.
-
-    Returns:
-        Flags, and an array (bodies, *shape) of which the rows of others are to be ignored; None if
-        the rows of the first are no such digits.
+        text: Its bytes, with zeros for the digits of its rows.
+        largest: What the bytes of another may be, above what they are here.
+        places: Of the digits.
+        shape: Of its rows.
     """
-    body, axes = bodies[0], first.ndim
+
+    text: NDArray[np.uint8]
+    largest: NDArray[np.uint8]
+    places: slice | NDArray[np.intp]
+    shape: tuple[int, ...]
+
+    def read(self, bodies: Sequence[bytes]) -> tuple[list[bool], NDArray[np.float32]]:
+        """Which bodies are this one but for digits, and the rows of each, (bodies, *shape).
+
+        The rows of those that are not are to be ignored. All have the length of this one.
+        """
+        all_bytes = np.frombuffer(b"".join(bodies), np.uint8).reshape(len(bodies), -1)
+        above = all_bytes ^ self.text
+        fits: list[bool] = np.all(above <= self.largest, axis=1).tolist()
+        return fits, above[:, self.places].astype(np.float32).reshape(len(bodies), *self.shape)
+
+
+def template_of(body: bytes, rows: NDArray[Any]) -> Template | None:
+    """What is alike in bodies such as this one; None if its rows are no such digits.
+
+    Args:
+        body: A JSON object that has been read.
+        rows: Its rows, which no other of its fields has.
+    """
+    axes = rows.ndim
     start, end = body.find(b"[" * axes), body.rfind(b"]" * axes) + axes
     text = body[max(0, start) : end]
     # Without a quotation mark in it this is nothing but the rows; options stand behind their names.
     if len(text) > _LONGEST_ROW or b'"' in text:
         return None
-    pattern = _pattern(text.translate(_TO_ZERO), first.shape)
+    pattern = _pattern(text.translate(_TO_ZERO), rows.shape)
     if pattern is None:
         return None
-    all_bytes = np.frombuffer(b"".join(bodies), np.uint8).reshape(len(bodies), -1)
-    template, largest = all_bytes[0].copy(), np.zeros(len(body), np.uint8)
-    template[start:end], largest[start:end] = pattern.text, pattern.largest
-    above = all_bytes ^ template
-    fits: list[bool] = (above <= largest).all(axis=1).tolist()
-    digits = above[:, start:end][:, pattern.places].reshape(len(bodies), *first.shape)
-    return (fits, digits) if np.array_equal(digits[0], first) else None
+    whole, largest = np.frombuffer(body, np.uint8).copy(), np.zeros(len(body), np.uint8)
+    whole[start:end], largest[start:end] = pattern.text, pattern.largest
+    template = Template(whole, largest, _moved(pattern.places, start), rows.shape)
+    return template if np.array_equal(template.read([body])[1][0], rows) else None
+
+
+def _moved(places: slice | NDArray[np.intp], by: int) -> slice | NDArray[np.intp]:
+    if isinstance(places, slice):
+        return slice(places.start + by, places.stop + by, places.step)
+    return places + by
 
 
 @lru_cache(maxsize=16)

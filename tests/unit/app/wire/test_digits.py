@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.wire.digits import read_alike, read_digits
+from app.wire.digits import read_digits, template_of
 from tests.mutations import mutated
 
 SHAPES = ((1,), (3,), (2, 2), (1, 2, 3))
@@ -107,11 +107,12 @@ def test_bodies_that_differ_in_digits_are_read_together(
     others = [rows, 9 - rows, rows // 2]
     bodies = [body(each, how) for each in others]
 
-    found = read_alike(bodies, rows)
+    template = template_of(bodies[0], rows)
 
-    assert found is not None
-    assert found[0] == [True] * 3
-    assert np.array_equal(found[1], others)
+    assert template is not None
+    fits, found = template.read(bodies)
+    assert fits == [True] * 3
+    assert np.array_equal(found, others)
 
 
 @given(rows_of_digits(), alike, st.data())
@@ -121,13 +122,14 @@ def test_a_body_is_read_as_a_parser_would_or_not_at_all(
     first = body(rows, how)
     other = data.draw(mutated(st.just(first))).ljust(len(first))[: len(first)]
 
-    found = read_alike([first, other], rows)
+    template = template_of(first, rows)
 
-    assert found is not None
-    if found[0][1]:
+    assert template is not None
+    (fits,), (found,) = template.read([other])
+    if fits:
         fields = json.loads(other)
         assert fields["seed"] == 1
-        assert np.array_equal(found[1][1], fields["inputs"])
+        assert np.array_equal(found, fields["inputs"])
 
 
 @pytest.mark.parametrize(
@@ -143,4 +145,4 @@ def test_a_body_is_read_as_a_parser_would_or_not_at_all(
     ],
 )
 def test_a_first_body_of_anything_else_tells_nothing_of_others(first: bytes) -> None:
-    assert read_alike([first, first], np.array([[1, 2], [3, 4]])) is None
+    assert template_of(first, np.array([[1, 2], [3, 4]])) is None
