@@ -15,6 +15,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.asgi import Written
+from app.collecting import Collecting
 from app.gathering import GatheringTransport
 from app.heads import Head, Heads
 from app.limits import new_id
@@ -43,9 +44,9 @@ class QuestionProtocol(HttpToolsProtocol):
         # Of a request that is still coming, and of one that is being answered.
         self._coming: Head | None = None
         self._head: Head | None = None
-        # What has come of it, where its body begins in the first of them, and what is missing.
-        self._parts: list[bytes] = []
-        self._start = self._missing = 0
+        # What has come of it, and who takes the rest of it.
+        self._parts: tuple[bytes | memoryview, ...] = ()
+        self._collecting: Collecting | None = None
         self._began = 0.0
         self._early = b""
         self._is_last = False
@@ -71,8 +72,6 @@ class QuestionProtocol(HttpToolsProtocol):
             # Answers go in the order of their requests.
             self._early += data
             self.flow.pause_reading()
-        elif self._coming is not None:
-            self._collect(data)
         elif self._is_idle:
             self._begin(data)
         else:
@@ -86,35 +85,43 @@ class QuestionProtocol(HttpToolsProtocol):
         if head is None or missing < 0:
             super().data_received(data)
             self._learn(data, end)
+        elif missing:
+            self._coming, self._parts = head, (data[:end],)
+            self._collecting = Collecting(self, self._gathering, data[end:], head.body_bytes)
+        else:
+            self._parts = (data,)
+            self._ask(head, data[end:])
+
+    def body_collected(self) -> None:
+        """All of a request has come."""
+        head, collecting = self._coming, self._collecting
+        if head is None or collecting is None:
             return
-        self._coming, self._parts, self._start, self._missing = head, [data], end, missing
-        if not missing:
-            self._ask(head)
+        body = collecting.come
+        self._coming, self._collecting, self._parts = None, None, (*self._parts, body)
+        self._ask(head, body)
 
-    def _collect(self, data: bytes) -> None:
-        """Takes another part of a request."""
-        self._parts.append(data)
-        self._missing -= len(data)
-        if self._missing == 0 and self._coming is not None:
-            self._ask(self._coming)
-        elif self._missing < 0:
-            super().data_received(self._collected())
-
-    def _ask(self, head: Head) -> None:
+    def _ask(self, head: Head, body: bytes | memoryview) -> None:
         """Has a request answered, all of which has come."""
         if not head.is_brief:
             super().data_received(self._collected())
             return
-        self._coming, self._head, self._began = None, head, time.perf_counter()
+        self._head, self._began = head, time.perf_counter()
         head.kind.metrics.request_begun()
-        first, *rest = self._parts
-        body = first[self._start :]
-        self._together.add(self, head.kind, b"".join((body, *rest)) if rest else body)
+        self._together.add(self, head.kind, body)
 
     def _collected(self) -> bytes:
         """What has come of a request, of which no more is kept."""
-        parts, self._parts, self._coming = self._parts, [], None
+        parts, self._parts = self._parts, ()
         return b"".join(parts)
+
+    def _stop_collecting(self) -> bytes:
+        """What has come of a request that is still coming, the rest of which goes uvicorn's way."""
+        collecting, self._coming, self._collecting = self._collecting, None, None
+        if collecting is not None:
+            collecting.end()
+            self._parts = (*self._parts, collecting.come)
+        return self._collected()
 
     def shutdown(self) -> None:
         """The server is about to end."""
@@ -123,7 +130,7 @@ class QuestionProtocol(HttpToolsProtocol):
             return
         if self._coming is not None:
             # A request that has begun is answered.
-            super().data_received(self._collected())
+            super().data_received(self._stop_collecting())
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -208,7 +215,7 @@ class QuestionProtocol(HttpToolsProtocol):
         head = self._head
         if head is None:
             return
-        self._head, self._parts = None, []
+        self._head, self._parts = None, ()
         head.kind.metrics.request_ended(head.kind.route.path, status, seconds)
         self.server_state.total_requests += 1
         if self._is_last:

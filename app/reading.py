@@ -85,7 +85,7 @@ class Reader:
         known = None
         if len(body.arrays) == 1 and sent.media_type == json.MEDIA_TYPE:
             ((name, rows),) = body.arrays.items()
-            template = template_of(sent.content, rows)
+            template = template_of(bytes(sent.content), rows)
             known = None if template is None else _Known(body.options, name, body.rows, template)
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()

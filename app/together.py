@@ -95,7 +95,7 @@ class Together:
     """Takes requests, and answers them a group at a time."""
 
     def __init__(self) -> None:
-        self._new: list[tuple[Asker, Kind, bytes]] = []
+        self._new: list[tuple[Asker, Kind, bytes | memoryview]] = []
         self._groups: dict[object, _Group] = {}
         self._reader = Reader()
         # How many rows of those that ask the same could be answered at once, where it was too many.
@@ -104,7 +104,7 @@ class Together:
         self._looks = 0
         self._read_count = 0
 
-    def add(self, asker: Asker, kind: Kind, body: bytes) -> None:
+    def add(self, asker: Asker, kind: Kind, body: bytes | memoryview) -> None:
         """Has a request answered, or passed on, soon."""
         self._new.append((asker, kind, body))
         self._start()

@@ -38,12 +38,12 @@ class Sent(NamedTuple):
     """A body as it came.
 
     Args:
-        content: Its bytes.
+        content: Its bytes; they may lie where they can be written to.
         media_type: What they are.
         query: The names and values of the query string.
     """
 
-    content: bytes
+    content: bytes | memoryview
     media_type: str = json.MEDIA_TYPE
     query: Query = ()
 
@@ -148,7 +148,9 @@ class Media:
         if is_brief(sent.media_type, len(sent.content)):
             fields = self.fields_of(sent)
         elif sent.media_type == json.MEDIA_TYPE and not sent.query:
-            fields = await pieces.decode(sent.content, self._rows, self._fields, self._tables)
+            fields = await pieces.decode(
+                bytes(sent.content), self._rows, self._fields, self._tables
+            )
         if fields is None:
             fields = await asyncio.to_thread(self.fields_of, sent)
         return self.question_of(fields)
@@ -192,7 +194,7 @@ class Media:
         if isinstance(reply, PictureReply) and media_type == png.MEDIA_TYPE:
             content = await asyncio.to_thread(pictures.encode, reply, model, most_numbers)
         else:
-            came = sent.content if sent.media_type == csv.MEDIA_TYPE else None
+            came = bytes(sent.content) if sent.media_type == csv.MEDIA_TYPE else None
             content = await asyncio.to_thread(tables.encode, reply, model.columns, came)
         return Written(content, self.named)
 
@@ -240,14 +242,14 @@ class Media:
         question = self._question
         if sent.media_type == json.MEDIA_TYPE:
             options.refuse_any(sent.query)
-            return json.decode(sent.content, self._rows, self._fields, self._tables)
+            return json.decode(bytes(sent.content), self._rows, self._fields, self._tables)
         if sent.media_type == safetensors.MEDIA_TYPE:
             chosen = options.decode(sent.query, question.in_body())
             return {**chosen, **safetensors.decode(sent.content, self._rows)}
         if sent.media_type == csv.MEDIA_TYPE and self._tables and self._is_table:
             chosen = options.decode(sent.query, question.in_body())
             ((name, table),) = self._tables.items()
-            return {**chosen, name: csv.decode(sent.content, name, table)}
+            return {**chosen, name: csv.decode(bytes(sent.content), name, table)}
         taken = [json.MEDIA_TYPE, safetensors.MEDIA_TYPE]
         if self._tables:
             taken.append(f"{csv.MEDIA_TYPE} for tables")

@@ -77,7 +77,7 @@ class Template(NamedTuple):
     places: slice | NDArray[np.intp]
     shape: tuple[int, ...]
 
-    def read(self, bodies: Sequence[bytes]) -> tuple[list[bool], NDArray[np.float32]]:
+    def read(self, bodies: Sequence[bytes | memoryview]) -> tuple[list[bool], NDArray[np.float32]]:
         """Which bodies are this one but for digits, and the rows of each, (bodies, *shape).
 
         The rows of those that are not are to be ignored. All have the length of this one.

@@ -51,14 +51,14 @@ _NAMES = {
 _IN_FLOAT32 = (torch.float32, torch.float16, torch.bfloat16)
 
 
-def decode(content: bytes, rows: Mapping[str, Row]) -> dict[str, object]:
+def decode(content: bytes | memoryview, rows: Mapping[str, Row]) -> dict[str, object]:
     """The tensors of a file, (rows, *shape): float32 where that holds all their values, or float64.
 
     Whoever computes in float64 converts as many rows at a time as fit a cache. All of them, which
     need not, would take most of the time and of the memory of a large body.
 
     Args:
-        content: The body.
+        content: The body; a tensor lies where it does if that can be written to.
         rows: The tensors it may hold, and what one row of each is. Others are not read: they are
             what is nested to the schema, which takes none in the place of an option.
 
@@ -73,10 +73,12 @@ def decode(content: bytes, rows: Mapping[str, Row]) -> dict[str, object]:
             f"The body is no safetensors file, or its header has more than {_MAX_HEADER_BYTES:,} "
             "bytes."
         )
-    try:
-        entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
-    except (safetensors.SafetensorError, UnicodeError):
-        raise MalformedBodyError("The body is no safetensors file.") from None
+    entries = _in_place(memoryview(content), 8 + size)
+    if entries is None:
+        try:
+            entries = safetensors.deserialize(bytes(content))  # type: ignore[no-untyped-call]
+        except (safetensors.SafetensorError, UnicodeError):
+            raise MalformedBodyError("The body is no safetensors file.") from None
     return {n: _tensor(n, entry, rows[n]) if n in rows else {} for n, entry in entries}
 
 
@@ -130,6 +132,51 @@ def _parts(body: type[BaseModel], name: str, parts: Mapping[str, Any]) -> dict[s
         else:
             found[path] = array_of(body, path, value)
     return found
+
+
+def _in_place(content: memoryview, start: int) -> list[tuple[str, Mapping[str, Any]]] | None:
+    """The entries of a plain file, as the library gives them but not copied; None of any other.
+
+    In a plain file the data of tensors follow each other in the order of the header, which holds
+    nothing else.
+
+    Args:
+        content: The file.
+        start: Where its data begin.
+    """
+    try:
+        header = orjson.loads(content[8:start])
+    except orjson.JSONDecodeError:
+        return None
+    entries: list[tuple[str, Mapping[str, Any]]] = []
+    place = start
+    for name, entry in header.items() if type(header) is dict else ():
+        count = _count_of(entry, place - start)
+        if count is None:
+            return None
+        size = _DTYPES[entry["dtype"]].itemsize
+        data = content[place : place + count * size]
+        # What cannot be written to, or begins where no number may, is copied.
+        if data.readonly or place % size:
+            data = memoryview(bytearray(data))
+        entries.append((name, {**entry, "data": data}))
+        place += count * size
+    return entries if entries and place == len(content) else None
+
+
+def _count_of(entry: object, begin: int) -> int | None:
+    """How many numbers a header's entry stands for, if they begin there and it is plain."""
+    if type(entry) is not dict or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        return None
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if type(dtype) is not str or dtype not in _DTYPES:
+        return None
+    if type(shape) is not list or type(offsets) is not list:
+        return None
+    if not all(type(number) is int and number >= 0 for number in (*shape, *offsets)):
+        return None
+    count = math.prod(shape)
+    return count if offsets == [begin, begin + count * _DTYPES[dtype].itemsize] else None
 
 
 def _as_json(value: object) -> str:

@@ -165,6 +165,61 @@ def test_any_bytes_are_tensors_or_refused(content: bytes, position: int, whole: 
     assert all(t.shape[1:] == (2,) for t in tensors)
 
 
+def in_memory(content: bytes, offset: int = 0) -> memoryview:
+    """The file where it can be written to, so many bytes from where numbers may begin."""
+    buffer = np.zeros(len(content) + offset, np.uint8)
+    buffer[offset:] = np.frombuffer(content, np.uint8)
+    return buffer.data[offset:]
+
+
+def test_a_tensor_lies_where_the_body_does() -> None:
+    content = in_memory(save({"x": torch.zeros(3, 2), "z": torch.zeros(1, 2)}))
+
+    decoded = decode(content, ROWS)
+    content[-8:] = np.float32([1, 2]).tobytes()
+
+    assert decoded["z"].tolist() == [[1, 2]]
+
+
+def test_numbers_that_begin_anywhere_are_read() -> None:
+    header = b'{"x":{"dtype":"F64","shape":[1,2],"data_offsets":[0,16]}}'
+    content = struct.pack("<Q", len(header)) + header + np.float64([1, 2]).tobytes()
+
+    assert decode(in_memory(content), ROWS)["x"].tolist() == [[1, 2]]
+
+
+FILE = save({"x": torch.ones(1, 2), "z": torch.zeros(1, 2, dtype=torch.int8)})
+# Of lengths at which the offsets in it stay true.
+CHANGES = {
+    b'"F32"': [b'"I32"', b'"U32"', b'"F64"', b'"XXX"', b"12345", b"[[1]]"],
+    b"[1,2]": [b"[2,1]", b"[2  ]", b"[1.0]", b"[-12]", b"[1e0]", b'"1,2"', b"[12,]"],
+    b"[0,8]": [b"[1,9]", b"[0,9]", b"[8,0]", b"[[0]]", b"[.0,8", b"  [0]"],
+    b'"shape"': [b'"Shape"', b'"dtype"', b'"shap" '],
+    b'"x"': [b'"z"', b'"y"', b"  1"],
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(old, new) for old, others in CHANGES.items() for new in others]
+)
+def test_no_file_is_read_that_the_library_refuses(old: bytes, new: bytes) -> None:
+    changed = FILE.replace(old, new, 1)
+    try:
+        expected = dict(safetensors.deserialize(changed))
+    except safetensors.SafetensorError:
+        expected = None
+
+    try:
+        decoded = decode(in_memory(changed), ROWS)
+    except MalformedBodyError:
+        assert expected is None
+    except RefusedBodyError:
+        assert expected is not None
+    else:
+        assert expected is not None
+        assert decoded.keys() == expected.keys()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.bool], ids=str)
 def test_tensors_go_out_as_they_are(dtype: torch.dtype) -> None:
     values = torch.tensor([0, 1, 1]).to(dtype)
