@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model_store.vae.frozen import FrozenNetwork, are_small
-from model_store.vae.native import DenseLayers
 from model_store.vae.networks import DenseNetwork
 from model_store.vae.posteriors import DiagonalGaussian, FullGaussian, Posterior
 from model_store.vae.rows import Rows
@@ -25,10 +24,10 @@ class Encoder(nn.Module, ABC):
     widest: int
 
     @property
-    def compiled_of_complete(self) -> DenseLayers | None:
-        """From a few rows without a gap to the means and log-scales of diagonal Gaussians.
+    def gaussians_of_complete(self) -> FrozenNetwork | None:
+        """From rows without a gap to the means and log-scales of diagonal Gaussians.
 
-        None where that cannot be had.
+        None where that is not all there is to a posterior, or weights may change.
         """
         return None
 
@@ -100,10 +99,9 @@ class NetworkEncoder(DenseNetwork, Encoder):
         return self
 
     @property
-    def compiled_of_complete(self) -> DenseLayers | None:
-        """The network for complete rows, compiled."""
-        is_diagonal = self._family is DiagonalGaussian
-        return self._of_complete.compiled if self._of_complete and is_diagonal else None
+    def gaussians_of_complete(self) -> FrozenNetwork | None:
+        """The network for complete rows, if its posteriors are diagonal."""
+        return self._of_complete if self._family is DiagonalGaussian else None
 
     def posterior_of_complete(self, y: Float[Tensor, "rows features"]) -> Posterior | None:
         """One pass of the network for complete rows."""

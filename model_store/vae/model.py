@@ -3,19 +3,16 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from model_store.errors import ShapeError, SupportError
-from model_store.vae import native
 from model_store.vae.encoders import Encoder, NetworkEncoder, as_network
 from model_store.vae.likelihoods import Likelihood, LikelihoodHead, Measure
 from model_store.vae.networks import DenseNetwork
-from model_store.vae.noise import Noise
-from model_store.vae.posteriors import LOG_SCALE_RANGE, Posterior
-from model_store.vae.priors import Prior, PriorLaw, StandardNormalLaw
+from model_store.vae.posteriors import Posterior
+from model_store.vae.priors import Prior, PriorLaw
 from model_store.vae.rows import Rows
 from model_store.vae.sums import widest_float
 from model_store.vae.transforms import Transform
@@ -200,24 +197,6 @@ class VAE(nn.Module):
         log_prob = rows.total_log_prob_under(self.likelihood(z))
         slopes = None if rows.log_abs_det is None else rows.total_log_abs_det
         return log_prob if slopes is None else log_prob + slopes
-
-    def weigh_few(
-        self, rows: Rows, num_samples: int, noise: Noise
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Log weights (k, rows) and KL of a few rows, in one call; None where that cannot be.
-
-        It takes frozen weights, complete rows of zeros and ones, an encoder of diagonal Gaussians,
-        and N(0, I) as the prior.
-        """
-        if rows.y.shape[0] * num_samples > native.FEW_ROWS or rows.observed is not None:
-            return None
-        if not (self.head.takes_logits and isinstance(self._frozen_law, StandardNormalLaw)):
-            return None
-        encoder, decoder = self.encoder.compiled_of_complete, self.decoder.compiled
-        if encoder is None or decoder is None or not native.fits(rows.y):
-            return None
-        drawn = noise.normal(0, num_samples, self.latent_dim)
-        return decoder.weigh(encoder, rows.y, drawn, LOG_SCALE_RANGE)
 
     def prior_law(self) -> PriorLaw:
         """p(z) with the weights as they are; kept where they are frozen."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from model_store.vae import frozen
 from model_store.vae.frozen import FrozenLayer, FrozenNetwork, LinearMap
-from model_store.vae.native import DenseLayers
 
 
 class DenseBlock(nn.Module):
@@ -45,8 +44,9 @@ class DenseNetwork(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
-        if self._is_frozen and not torch.is_grad_enabled():
-            return self._frozen_network()(x)
+        frozen_network = None if torch.is_grad_enabled() else self.frozen
+        if frozen_network is not None:
+            return frozen_network(x)
         y: Tensor = self.output(self.blocks(x))
         return y
 
@@ -57,12 +57,9 @@ class DenseNetwork(nn.Module):
         self._is_frozen, self._frozen = True, None
 
     @property
-    def compiled(self) -> DenseLayers | None:
-        """The network for a few rows, its weights frozen; None where that cannot be had."""
-        return self._frozen_network().compiled if self._is_frozen else None
-
-    def _frozen_network(self) -> FrozenNetwork:
-        if self._frozen is None:
+    def frozen(self) -> FrozenNetwork | None:
+        """The quicker network; None where the weights may change."""
+        if self._is_frozen and self._frozen is None:
             # On first use: who only ever asks a variant of it needs no copy of the weights.
             self._frozen = self.with_maps(self.maps)
         return self._frozen

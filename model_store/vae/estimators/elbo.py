@@ -9,9 +9,9 @@ from torch import Tensor
 
 from model_store.vae import bounds
 from model_store.vae.chunks import draws, finite_rows, row_blocks
+from model_store.vae.estimators import compiled
 from model_store.vae.estimators.divergence import KlEstimate, kl_from_draws, together
 from model_store.vae.model import VAE
-from model_store.vae.noise import Noise
 from model_store.vae.pieces import whole
 from model_store.vae.priors import KlEstimator
 from model_store.vae.rows import Rows
@@ -63,14 +63,14 @@ def estimate_elbo(
     """
     rows = vae.to_model_units(x)
     if not (per_feature or per_latent):
-        weighed = vae.weigh_few(rows, num_samples, Noise(seed))
+        weighed = compiled.weigh(vae, rows, num_samples=num_samples, seed=seed)
         if weighed is not None:
-            return _of_few(*weighed)
+            return _of_weighed(*weighed)
     return _in_blocks(vae, rows, num_samples, seed, per_feature=per_feature, per_latent=per_latent)
 
 
-def _of_few(log_weights: np.ndarray, kl: np.ndarray) -> ElboEstimate:
-    """The estimate of a few rows from log weights (k, rows); a call of torch takes as long as it.
+def _of_weighed(log_weights: np.ndarray, kl: np.ndarray) -> ElboEstimate:
+    """The estimate from log weights (k, rows); of a row a call of torch would take as long as it.
 
     Raises:
         OutOfRangeError: a row's elbo is not finite.
@@ -129,6 +129,11 @@ class _Block:
 def _of_block(
     vae: VAE, rows: Rows, num_samples: int, seed: int, *, per_feature: bool, per_latent: bool
 ) -> _Block:
+    if not (per_feature or per_latent):
+        weighed = compiled.weigh(vae, rows, num_samples=num_samples, seed=seed)
+        if weighed is not None:
+            log_weights, divergence = map(torch.from_numpy, weighed)
+            return _Block(log_weights, KlEstimate(divergence, "analytic"), None)
     posterior = vae.posterior(rows)
     log_probs, log_ratios = [], []
     sums = torch.zeros_like(rows.y, dtype=torch.float64) if per_feature else None

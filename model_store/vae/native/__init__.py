@@ -133,6 +133,29 @@ def norm_silu_(
     _kernels.norm_silu(y.numpy(), scale.numpy(), shift.numpy(), other, eps)
 
 
+def draw(
+    q: Float[Tensor, "rows two_latents"],
+    noise: Float[Tensor, "k latents"],
+    log_scales: tuple[float, float],
+) -> tuple[Float[Tensor, "k rows latents"], np.ndarray, np.ndarray]:
+    """Draws of latents from diagonal Gaussians q(z | x), and what they come to.
+
+    Args:
+        q: Of each row the means, then the logs of the scales; it fits, as does the noise.
+        noise: Standard normal.
+        log_scales: Between which two the log of a scale is brought.
+
+    Returns:
+        The draws; of each log p(z) - log q(z | x), (k, rows), p(z) being N(0, I); and of each row
+        KL(q(z | x) || p(z)); in nats and float64.
+    """
+    samples, latents = noise.shape
+    z = np.empty((samples, q.shape[0], latents), np.float32)
+    log_ratio, kl = np.empty(z.shape[:2]), np.empty(q.shape[0])
+    _kernels.draw(q.numpy(), noise.numpy(), z, log_ratio, kl, *log_scales)
+    return torch.from_numpy(z), log_ratio, kl
+
+
 def bernoulli_log_prob(
     logits: Float[Tensor, "*batch features"], x: Float[Tensor, "*rows features"]
 ) -> Float[Tensor, "*batch"]:

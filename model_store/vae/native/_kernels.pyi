@@ -16,6 +16,16 @@ def norm_silu(
 def bernoulli_log_prob(logits: _Floats, x: _Floats, log_prob: _Doubles, /) -> None: ...
 def are_binary(values: _Floats | _Doubles, narrow: _Floats | None, /) -> bool: ...
 def forward(network: Network, x: _Floats, y: _Floats, /) -> None: ...
+def draw(
+    q: _Floats,
+    noise: _Floats,
+    z: _Floats,
+    log_ratio: _Doubles,
+    kl: _Doubles,
+    lowest: float,
+    highest: float,
+    /,
+) -> None: ...
 def weigh(
     encoder: Network,
     decoder: Network,

@@ -101,63 +101,70 @@ void network_rows(const layer *layers, int count, const float *x, float *y, int 
     network(layers, count, x, y, rows, scratch, widest);
 }
 
-size_t scratch_of(const weighing *e, int widest)
+/* One row's draws. */
+INLINE void draw(const draws *d, int row)
 {
-    const size_t rows = (size_t)e->rows, drawn = rows * (size_t)e->samples;
-    const size_t latents = (size_t)e->decoder->inputs;
-    const size_t outputs = (size_t)e->decoder[e->decoders - 1].outputs;
-    return rows * 2 * latents + drawn * (latents + outputs + 2 * (size_t)widest);
-}
-
-/* z = loc + scale * noise for every draw of one row, and for the whole row the KL of q(z | x) from
- * N(0, I), and for each draw log p(z) - log q(z | x), whose constants cancel. */
-INLINE void draw(const weighing *e, int row, const float *loc, float *z)
-{
-    const int latents = e->decoder->inputs, rows = e->rows;
+    const int latents = d->latents, rows = d->rows;
+    const float *loc = d->q + (size_t)row * 2 * latents;
     const lanes none = all(0.0f);
     double kl = 0.0, total_log_scale = 0.0;
-    for (int k = 0; k < e->samples; k++)
-        e->log_weights[(size_t)k * rows + row] = 0.0;
+    for (int k = 0; k < d->samples; k++)
+        d->log_ratio[(size_t)k * rows + row] = 0.0;
     for (int j = 0; j < latents; j += LANES) {
         const int here = latents - j < LANES ? latents - j : LANES;
         const lanes mean = load_some(loc + j, here, none);
         lanes log_scale = load_some(loc + latents + j, here, none);
-        log_scale = where(log_scale < e->low, all(e->low), log_scale);
-        log_scale = where(log_scale > e->high, all(e->high), log_scale);
+        log_scale = where(log_scale < d->low, all(d->low), log_scale);
+        log_scale = where(log_scale > d->high, all(d->high), log_scale);
         const lanes scale = exponential(log_scale);
         for (int i = 0; i < here; i++) {
             total_log_scale += log_scale[i];
             kl += 0.5 * ((double)mean[i] * mean[i] + (double)scale[i] * scale[i] - 1.0);
         }
-        for (int k = 0; k < e->samples; k++) {
+        for (int k = 0; k < d->samples; k++) {
             const size_t place = (size_t)k * rows + row;
-            const lanes drawn = load_some(e->noise + (size_t)k * latents + j, here, none);
+            const lanes drawn = load_some(d->noise + (size_t)k * latents + j, here, none);
             const lanes value = mean + scale * drawn;
-            store_some(z + place * latents + j, value, here);
+            store_some(d->z + place * latents + j, value, here);
             double difference = 0.0;
             for (int i = 0; i < here; i++)
                 difference += (double)drawn[i] * drawn[i] - (double)value[i] * value[i];
-            e->log_weights[place] += 0.5 * difference;
+            d->log_ratio[place] += 0.5 * difference;
         }
     }
-    e->kl[row] = kl - total_log_scale;
-    for (int k = 0; k < e->samples; k++)
-        e->log_weights[(size_t)k * rows + row] += total_log_scale;
+    d->kl[row] = kl - total_log_scale;
+    for (int k = 0; k < d->samples; k++)
+        d->log_ratio[(size_t)k * rows + row] += total_log_scale;
 }
 
 FOR_EACH_PROCESSOR
-void weigh_rows(const weighing *e, int widest, float *scratch)
+void draw_rows(const draws *d)
 {
-    const layer *last = e->decoder + e->decoders - 1;
-    const int latents = e->decoder->inputs, drawn = e->rows * e->samples;
-    float *q = scratch, *z = q + (size_t)e->rows * 2 * latents;
-    float *logits = z + (size_t)drawn * latents, *between = logits + (size_t)drawn * last->outputs;
-    network(e->encoder, e->encoders, e->x, q, e->rows, between, widest);
-    for (int row = 0; row < e->rows; row++)
-        draw(e, row, q + (size_t)row * 2 * latents, z);
-    network(e->decoder, e->decoders, z, logits, drawn, between, widest);
+    for (int row = 0; row < d->rows; row++)
+        draw(d, row);
+}
+
+size_t scratch_of(const layer *decoder, int decoders, const draws *d, int widest)
+{
+    const size_t rows = (size_t)d->rows, drawn = rows * (size_t)d->samples;
+    const size_t each = (size_t)d->latents + (size_t)decoder[decoders - 1].outputs;
+    return rows * 2 * (size_t)d->latents + drawn * (each + 2 * (size_t)widest);
+}
+
+FOR_EACH_PROCESSOR
+void weigh_rows(const layer *encoder, int encoders, const layer *decoder, int decoders,
+                const float *x, draws d, int widest, float *scratch)
+{
+    const int features = decoder[decoders - 1].outputs, drawn = d.rows * d.samples;
+    float *q = scratch, *z = q + (size_t)d.rows * 2 * d.latents;
+    float *logits = z + (size_t)drawn * d.latents, *between = logits + (size_t)drawn * features;
+    d.q = q;
+    d.z = z;
+    network(encoder, encoders, x, q, d.rows, between, widest);
+    for (int row = 0; row < d.rows; row++)
+        draw(&d, row);
+    network(decoder, decoders, z, logits, drawn, between, widest);
     for (int place = 0; place < drawn; place++)
-        e->log_weights[place] -= bernoulli_cost_row(
-            logits + (size_t)place * last->outputs,
-            e->x + (size_t)(place % e->rows) * last->outputs, last->outputs);
+        d.log_ratio[place] -= bernoulli_cost_row(logits + (size_t)place * features,
+                                                 x + (size_t)(place % d.rows) * features, features);
 }

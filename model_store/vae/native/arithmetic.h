@@ -22,19 +22,26 @@ int are_binary_wide(const double *x, float *narrow, size_t count);
 void network_rows(const layer *layers, int count, const float *x, float *y, int rows,
                   float *scratch, int widest);
 
-/* Rows of zeros and ones, and what is found out of them: see `DenseLayers.weigh` in __init__.py. */
+/* Draws z = loc + scale * noise, (samples, rows, latents), from the diagonal Gaussians q(z | x) whose
+ * means and logs of scales the rows of q hold; for each draw log p(z) - log q(z | x), whose constants
+ * cancel, and for each row KL(q(z | x) || p(z)), p(z) being N(0, I). Logs of scales are brought
+ * between `low` and `high`. */
 typedef struct {
-    const layer *encoder, *decoder;
-    int encoders, decoders; /* how many layers each has */
-    const float *x, *noise;
+    const float *q, *noise;
     float low, high;
-    int rows, samples;
-    double *log_weights, *kl;
-} weighing;
+    int rows, samples, latents;
+    float *z;
+    double *log_ratio, *kl;
+} draws;
+
+void draw_rows(const draws *d);
+
+/* From rows of zeros and ones to log weights, in the place of log ratios, the decoder's outputs being
+ * logits. It has its own q and z in `scratch`. */
+void weigh_rows(const layer *encoder, int encoders, const layer *decoder, int decoders,
+                const float *x, draws d, int widest, float *scratch);
 
 /* The floats of scratch that it needs. */
-size_t scratch_of(const weighing *e, int widest);
-
-void weigh_rows(const weighing *e, int widest, float *scratch);
+size_t scratch_of(const layer *decoder, int decoders, const draws *d, int widest);
 
 #endif

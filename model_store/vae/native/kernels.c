@@ -202,6 +202,32 @@ static PyObject *forward(PyObject *module, PyObject *const *args, Py_ssize_t cou
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
+static PyObject *draw(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    Py_buffer a[5];
+    if (check_arguments(count, 7) < 0)
+        return NULL;
+    const double low = PyFloat_AsDouble(args[5]), high = PyFloat_AsDouble(args[6]);
+    if (PyErr_Occurred() || get_arrays(args, a, "ffFDD") < 0)
+        return NULL;
+    const Py_ssize_t latents = columns_of(a) / 2, rows = count_of(a + 4);
+    const Py_ssize_t samples = latents > 0 ? count_of(a + 1) / latents : 0;
+    const int fits = latents < INT32_MAX && rows < INT32_MAX && samples < INT32_MAX
+                     && count_of(a) == rows * 2 * latents && count_of(a + 1) == samples * latents
+                     && count_of(a + 2) == samples * rows * latents
+                     && count_of(a + 3) == samples * rows;
+    if (check(fits, "Posteriors and their draws") == 0) {
+        const draws d = {a[0].buf, a[1].buf, (float)low, (float)high, (int)rows,
+                         (int)samples, (int)latents, a[2].buf, a[3].buf, a[4].buf};
+        Py_BEGIN_ALLOW_THREADS
+        draw_rows(&d);
+        Py_END_ALLOW_THREADS
+    }
+    release(a, 5);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *weigh(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
@@ -221,16 +247,16 @@ static PyObject *weigh(PyObject *module, PyObject *const *args, Py_ssize_t count
                      && decoder->layers[decoder->count - 1].outputs == features
                      && drawn < 1 << 20 && drawn == rows * samples
                      && count_of(a) == rows * features && count_of(a + 1) == samples * latents;
-    float *scratch = NULL;
-    const weighing e = {encoder->layers, decoder->layers, encoder->count, decoder->count,
-                        a[0].buf, a[1].buf, (float)low, (float)high, (int)rows, (int)samples,
-                        a[2].buf, a[3].buf};
+    const draws d = {NULL, a[1].buf, (float)low, (float)high, (int)rows,
+                     (int)samples, latents, NULL, a[2].buf, a[3].buf};
     const int widest = encoder->widest > decoder->widest ? encoder->widest : decoder->widest;
+    float *scratch = NULL;
     if (check(fits, "Networks and their arrays") == 0)
-        scratch = scratch_for(scratch_of(&e, widest));
+        scratch = scratch_for(scratch_of(decoder->layers, decoder->count, &d, widest));
     if (scratch != NULL) {
         Py_BEGIN_ALLOW_THREADS
-        weigh_rows(&e, widest, scratch);
+        weigh_rows(encoder->layers, encoder->count, decoder->layers, decoder->count, a[0].buf, d,
+                   widest, scratch);
         Py_END_ALLOW_THREADS
     }
     PyMem_RawFree(scratch);
@@ -243,6 +269,7 @@ static PyMethodDef functions[] = {
     {"bernoulli_log_prob", (PyCFunction)(void (*)(void))bernoulli_log_prob, METH_FASTCALL, NULL},
     {"are_binary", (PyCFunction)(void (*)(void))are_all_binary, METH_FASTCALL, NULL},
     {"forward", (PyCFunction)(void (*)(void))forward, METH_FASTCALL, NULL},
+    {"draw", (PyCFunction)(void (*)(void))draw, METH_FASTCALL, NULL},
     {"weigh", (PyCFunction)(void (*)(void))weigh, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };

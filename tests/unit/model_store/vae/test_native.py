@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model_store.vae import native
-from model_store.vae.estimators import estimate_elbo
+from model_store.vae.estimators import compiled, estimate_elbo
 from model_store.vae.likelihoods import BernoulliLikelihood
 from model_store.vae.native import DenseLayers, Layer, _kernels
-from model_store.vae.noise import Noise
 from tests.models import KINDS, random_rows, small_vae, with_random_weights
 
 # Below sixteen lanes, exactly as many, and with something left over.
@@ -109,21 +108,34 @@ def test_anything_but_zeros_and_ones_is_seen(dtype: torch.dtype, odd: float) -> 
 
 
 @pytest.mark.parametrize("samples", [1, 3])
-@pytest.mark.parametrize("rows", [1, 5])
-def test_a_few_rows_have_the_estimate_that_torch_makes(
+@pytest.mark.parametrize("rows", [1, 5, 70])
+def test_log_weights_and_kl_are_those_that_torch_finds(
     rows: int, samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vae = with_random_weights(small_vae("bernoulli")).freeze()
     x = random_rows("bernoulli", rows)
-    assert vae.weigh_few(vae.to_model_units(x), samples, Noise(5)) is not None
-    few = estimate_elbo(vae, x, num_samples=samples, seed=5)
+    assert compiled.weigh(vae, vae.to_model_units(x), num_samples=samples, seed=5) is not None
+    found = estimate_elbo(vae, x, num_samples=samples, seed=5)
 
-    monkeypatch.setattr(native, "FEW_ROWS", 0)
-    many = estimate_elbo(vae, x, num_samples=samples, seed=5)
+    monkeypatch.setattr(native, "_kernels", None)
+    expected = estimate_elbo(vae, x, num_samples=samples, seed=5)
 
-    assert few.kl_estimator == many.kl_estimator
+    assert found.kl_estimator == expected.kl_estimator
     for name in ("elbo", "reconstruction", "kl_divergence", "standard_error"):
-        torch.testing.assert_close(getattr(few, name), getattr(many, name), rtol=1e-5, atol=1e-5)
+        ours, torchs = getattr(found, name), getattr(expected, name)
+        torch.testing.assert_close(ours, torchs, rtol=1e-5, atol=1e-5)
+
+
+def test_scales_are_brought_into_their_range() -> None:
+    q = torch.tensor([[1.0, 1.0, -50.0, 50.0]])
+
+    z, log_ratio, kl = native.draw(q, torch.ones(1, 2), (-9.0, 2.0))
+
+    scale = torch.tensor([-9.0, 2.0]).exp()
+    torch.testing.assert_close(z[0, 0], 1 + scale)
+    expected = (-7 + 0.5 * (2 - (1 + scale.double()).square().sum())).item()
+    assert log_ratio.item() == pytest.approx(expected, rel=1e-6)
+    assert kl.item() == pytest.approx(0.5 * scale.double().square().sum().item() + 7, rel=1e-6)
 
 
 NETWORK = layers((4, 4))
