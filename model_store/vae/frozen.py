@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -89,7 +89,7 @@ class FrozenNetwork(ABC):
     """Layers, then a linear map, for where no gradients are wanted.
 
     No module is called, which would take as long as the arithmetic of a row, and what nobody else
-    holds is overwritten. A subclass is a way to multiply by the weights where rows are many.
+    holds is overwritten. A subclass is a way to multiply by the weights where that is not compiled.
 
     Args:
         layers: The hidden layers.
@@ -97,38 +97,32 @@ class FrozenNetwork(ABC):
     """
 
     def __init__(self, layers: Sequence[FrozenLayer], output: LinearMap) -> None:
-        linears = [*(layer.linear for layer in layers), output]
-        *hidden, self._output = self._prepared(linears)
-        norms = [_Norm.of(layer.norm) for layer in layers]
-        self._layers = [
-            (weights, norm, layer.residual)
-            for weights, norm, layer in zip(hidden, norms, layers, strict=True)
-        ]
-        # What few rows go through; they lose less by a copy of the weights than by torch's calls.
+        self._linears = [*(layer.linear for layer in layers), output]
+        self._norms = [(_Norm.of(layer.norm), layer.residual) for layer in layers]
+        # In the place of torch's products, where that can be had.
         self.compiled: native.DenseLayers | None = None
-        if are_small(linears):
-            *turned, last = self._turned(linears)
+        if are_small(self._linears):
+            *hidden, last = self._linears
             compiled = [
-                native.Layer(
-                    maps.weight, maps.bias, norm.scale, norm.shift, norm.eps, layer.residual
-                )
-                for maps, norm, layer in zip(turned, norms, layers, strict=True)
+                native.Layer(weight, bias, norm.scale, norm.shift, norm.eps, residual)
+                for (weight, bias), (norm, residual) in zip(hidden, self._norms, strict=True)
             ]
             self.compiled = native.compiled([*compiled, native.Layer(*last)])
 
     def __call__(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """The network's outputs."""
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        few = rows.contiguous() if rows.shape[0] <= native.FEW_ROWS else None
-        if self.compiled is not None and few is not None and native.fits(few):
-            y = self.compiled(few)
+        whole = rows.contiguous()
+        if self.compiled is not None and native.takes(rows.shape[0]) and native.fits(whole):
+            y = self.compiled(whole)
         else:
             y = self._of_rows(rows)
         return y if x.ndim == 2 else y.view(*x.shape[:-1], y.shape[-1])
 
-    def _turned(self, linears: Sequence[LinearMap]) -> list[LinearMap]:
-        """The maps with their weights as (inputs, outputs)."""
-        return [LinearMap(weight.t().contiguous(), bias) for weight, bias in linears]
+    @cached_property
+    def _weights(self) -> list[LinearMap]:
+        """The weights as torch's products take them, made on first use."""
+        return self._prepared(self._linears)
 
     @abstractmethod
     def _prepared(self, linears: Sequence[LinearMap]) -> list[LinearMap]:
@@ -140,9 +134,10 @@ class FrozenNetwork(ABC):
 
     def _through(self, x: Float[Tensor, "n inputs"], linear: _Linear) -> Float[Tensor, "n outputs"]:
         """The network's outputs, by these products."""
-        for weights, norm, residual in self._layers:
+        *hidden, last = self._weights
+        for weights, (norm, residual) in zip(hidden, self._norms, strict=True):
             x = norm.silu_(linear(x, *weights), x if residual else None)
-        return linear(x, *self._output)
+        return linear(x, *last)
 
 
 class TransposedNetwork(FrozenNetwork):
@@ -155,9 +150,6 @@ class TransposedNetwork(FrozenNetwork):
         # As a row: torch need not make it one for a single row.
         biases = [linear.bias.unsqueeze(0) for linear in linears]
         return [LinearMap(*each) for each in zip(weights, biases, strict=True)]
-
-    def _turned(self, linears: Sequence[LinearMap]) -> list[LinearMap]:  # noqa: ARG002
-        return [weights for weights, _, _ in self._layers] + [self._output]
 
     def _of_rows(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         return self._through(x, _transposed_linear)

@@ -20,18 +20,27 @@ except ImportError:  # it was installed without a compiler
 
 IS_COMPILED = _kernels is not None
 
-# Of more rows the product of matrices is most of the work, and MKL and oneDNN are better at it.
-FEW_ROWS = 32
+# Of more rows the products of matrices are most of the work, and MKL and oneDNN are better at them;
+# with AVX-512 only where they have several threads.
+FEW_ROWS = {"avx512": 32, "avx2": 32, "any": 8}
 
 # These have one thread; torch's are as quick with several.
 _MOST_THREADS = 4
+
+
+def takes(rows: int) -> bool:
+    """Whether so many rows go through `DenseLayers` sooner than through torch's products."""
+    if _kernels is None:
+        return False
+    processor = _kernels.PROCESSORS[0]
+    return rows <= FEW_ROWS[processor] or (processor == "avx512" and torch.get_num_threads() == 1)
 
 
 class Layer(NamedTuple):
     """Linear -> LayerNorm -> SiLU, added to its input if `residual`; without a norm just linear.
 
     Args:
-        weight: (inputs, outputs): the weights of one input lie next to each other.
+        weight: (outputs, inputs).
         bias: (outputs,).
         scale: The norm's factors, (outputs,).
         shift: What the norm adds, (outputs,).
@@ -57,14 +66,14 @@ class Layer(NamedTuple):
 
 
 class DenseLayers:
-    """A dense network for few rows.
+    """A dense network, for as many rows as `takes` says.
 
     Args:
-        layers: The last of them without a norm; their tensors, which fit, are held as they are.
+        layers: The last of them without a norm; their tensors, which fit, are copied.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self._width = layers[-1].weight.shape[1]
+        self._width = layers[-1].weight.shape[0]
         self.network = _kernels.Network([each.as_arrays for each in layers])
 
     def __call__(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
@@ -105,7 +114,7 @@ class DenseLayers:
 
 
 def compiled(layers: Sequence[Layer]) -> DenseLayers | None:
-    """The network of these layers for few rows, if it can be had."""
+    """The network of these layers, if it can be had."""
     tensors = [each for layer in layers for each in layer[:4] if each is not None]
     with torch.no_grad():
         return DenseLayers(layers) if fits(*tensors) else None

@@ -7,6 +7,9 @@ _Floats = NDArray[float32]
 _Doubles = NDArray[float64]
 _Layer = tuple[_Floats, _Floats, _Floats | None, _Floats | None, float, bool]
 
+# Kinds of processors of which this is one, the best first.
+PROCESSORS: tuple[str, ...]
+
 class Network:
     def __new__(cls, layers: list[_Layer]) -> Network: ...
 
@@ -37,3 +40,4 @@ def weigh(
     highest: float,
     /,
 ) -> None: ...
+def compute_for(processor: str, /) -> None: ...

@@ -1,4 +1,4 @@
-/* Dense layers of few rows: what a matrix product of them costs is mostly the way to it. */
+/* Dense networks: layers of matrix products, norms and activations. */
 
 #ifndef DENSE_H
 #define DENSE_H
@@ -6,18 +6,15 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "arithmetic.h"
 #include "lanes.h"
 
-/* Linear -> LayerNorm -> SiLU, added to its input if `residual`; the last layer of a network is
- * linear, its `scale` and `shift` NULL. */
-typedef struct {
-    int inputs, outputs;
-    const float *weight; /* (inputs, outputs) */
-    const float *bias;
-    const float *scale, *shift;
-    float eps;
-    int residual;
-} layer;
+/* Sums that are kept in registers at a time, of which AVX-512 has thirty-two and others sixteen. */
+#if defined(__AVX512F__)
+enum { SUMS = 24 };
+#else
+enum { SUMS = 12 };
+#endif
 
 /* y = SiLU(LayerNorm(y)) + residual, in place; `residual` may be NULL. */
 INLINE void norm_silu_row(float *y, const float *scale, const float *shift, const float *residual,
@@ -54,78 +51,109 @@ INLINE void norm_silu_row(float *y, const float *scale, const float *shift, cons
     }
 }
 
-/* So many outputs of so many rows, both of them constants where this is called. */
-INLINE void block(const float *x, const layer *l, float *y, int first, const int rows,
-                  const int vectors)
+static void norm_silu_rows(float *y, const float *scale, const float *shift, const float *residual,
+                    float eps, size_t rows, int columns)
 {
-    const int inputs = l->inputs, outputs = l->outputs;
-    lanes sums[8];
-    for (int v = 0; v < vectors; v++)
-        for (int r = 0; r < rows; r++)
-            sums[r * vectors + v] = load(l->bias + first + v * LANES);
-    const float *weight = l->weight + first;
-    for (int i = 0; i < inputs; i++, weight += outputs)
-        for (int v = 0; v < vectors; v++) {
-            const lanes w = load(weight + v * LANES);
-            for (int r = 0; r < rows; r++)
-                sums[r * vectors + v] += w * x[(size_t)r * inputs + i];
-        }
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            store(y + (size_t)r * outputs + first + v * LANES, sums[r * vectors + v]);
+    for (size_t row = 0; row < rows; row++, y += columns) {
+        norm_silu_row(y, scale, shift, residual, eps, columns);
+        if (residual != NULL)
+            residual += columns;
+    }
 }
 
-/* The outputs of so many rows, as many at a time as there are registers for. The last of them are
- * computed twice rather than one by one. */
-INLINE void linear_rows(const float *x, const layer *l, float *y, const int rows)
+/* A panel's outputs of so many rows; how many rows and how wide a panel are constants where this is
+ * called. Few sums are kept in several parts, so that one addition need not wait for another. */
+INLINE void block(const float *x, int inputs, const float *weight, const float *bias, float *y,
+                  int outputs, int here, const int rows, const int width)
 {
-    const int outputs = l->outputs;
-    int o = 0;
-    if (rows == 1)
-        for (; o + 8 * LANES <= outputs; o += 8 * LANES)
-            block(x, l, y, o, rows, 8);
-    for (; o + 2 * LANES <= outputs; o += 2 * LANES)
-        block(x, l, y, o, rows, 2);
-    for (; o + LANES <= outputs; o += LANES)
-        block(x, l, y, o, rows, 1);
-    if (o < outputs && outputs >= LANES)
-        block(x, l, y, outputs - LANES, rows, 1);
-    else if (o < outputs)
+    const int vectors = width / LANES, count = rows * vectors;
+    const int parts = count >= 8 ? 1 : count >= 4 ? 2 : 4;
+    lanes sums[4 * 8 * PANEL / LANES];
+    for (int v = 0; v < vectors; v++)
         for (int r = 0; r < rows; r++)
-            for (o = 0; o < outputs; o++) {
-                float total = l->bias[o];
-                for (int i = 0; i < l->inputs; i++)
-                    total += x[(size_t)r * l->inputs + i] * l->weight[(size_t)i * outputs + o];
-                y[(size_t)r * outputs + o] = total;
+            for (int p = 0; p < parts; p++)
+                sums[p * count + r * vectors + v] = p == 0 ? load(bias + v * LANES) : all(0.0f);
+    int i = 0;
+    for (; i + parts <= inputs; i += parts)
+        for (int p = 0; p < parts; p++)
+            for (int v = 0; v < vectors; v++) {
+                const lanes w = load(weight + (size_t)(i + p) * width + v * LANES);
+                for (int r = 0; r < rows; r++)
+                    sums[p * count + r * vectors + v] += w * x[(size_t)r * inputs + i + p];
             }
+    for (; i < inputs; i++)
+        for (int v = 0; v < vectors; v++)
+            for (int r = 0; r < rows; r++)
+                sums[r * vectors + v]
+                    += load(weight + (size_t)i * width + v * LANES) * x[(size_t)r * inputs + i];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) {
+            lanes total = sums[r * vectors + v];
+            for (int p = 1; p < parts; p++)
+                total += sums[p * count + r * vectors + v];
+            const int left = here - v * LANES;
+            if (left >= LANES)
+                store(y + (size_t)r * outputs + v * LANES, total);
+            else if (left > 0)
+                store_some(y + (size_t)r * outputs + v * LANES, total, left);
+        }
+}
+
+/* A panel's outputs of all rows. Of many rows the last may be computed twice, which is quicker than
+ * one by one. */
+INLINE void panel(const float *x, int inputs, const float *weight, const float *bias, float *y,
+                  int outputs, int here, int rows, const int width)
+{
+    const int fit = SUMS * LANES / width, many = fit < 8 ? fit : 8;
+    int r = 0;
+    if (rows >= many)
+        for (; r < rows; r += many) {
+            const size_t row = (size_t)(r + many <= rows ? r : rows - many);
+            block(x + row * inputs, inputs, weight, bias, y + row * outputs, outputs, here, many,
+                  width);
+        }
+    for (; many > 4 && r + 4 <= rows; r += 4)
+        block(x + (size_t)r * inputs, inputs, weight, bias, y + (size_t)r * outputs, outputs, here,
+              4, width);
+    for (; many > 2 && r + 2 <= rows; r += 2)
+        block(x + (size_t)r * inputs, inputs, weight, bias, y + (size_t)r * outputs, outputs, here,
+              2, width);
+    for (; r < rows; r++)
+        block(x + (size_t)r * inputs, inputs, weight, bias, y + (size_t)r * outputs, outputs, here,
+              1, width);
 }
 
 /* y (rows, outputs) = x weight + bias. */
-INLINE void linear(const float *x, const layer *l, float *y, int rows)
+static void linear(const float *x, const layer *l, float *y, int rows)
 {
-    int r = 0;
-    for (; r + 4 <= rows; r += 4)
-        linear_rows(x + (size_t)r * l->inputs, l, y + (size_t)r * l->outputs, 4);
-    for (; r < rows; r++)
-        linear_rows(x + (size_t)r * l->inputs, l, y + (size_t)r * l->outputs, 1);
+    const float *weight = l->panels, *bias = l->bias;
+    const int inputs = l->inputs, outputs = l->outputs;
+    for (int first = 0; first < outputs; first += PANEL) {
+        const int left = outputs - first, width = panel_width(left);
+        if (width == PANEL)
+            panel(x, inputs, weight, bias + first, y + first, outputs, left, rows, PANEL);
+        else if (width == 2 * PANEL / 3)
+            panel(x, inputs, weight, bias + first, y + first, outputs, left, rows, 2 * PANEL / 3);
+        else
+            panel(x, inputs, weight, bias + first, y + first, outputs, left, rows, PANEL / 3);
+        weight += (size_t)inputs * width;
+    }
 }
 
-/* What a network makes of x. `scratch` holds twice `rows` rows of its widest hidden layer. */
-INLINE void network(const layer *layers, int count, const float *x, float *y, int rows,
-                    float *scratch, int widest)
+/* What a network makes of x; `scratch` holds twice `rows` rows of its widest hidden layer. */
+static void network_rows(const network *n, const float *x, float *y, int rows, float *scratch)
 {
-    float *next = scratch, *other = scratch + (size_t)rows * widest;
-    for (int i = 0; i < count - 1; i++) {
-        const layer *l = layers + i;
+    float *next = scratch, *other = scratch + (size_t)rows * n->widest;
+    for (int i = 0; i < n->count - 1; i++) {
+        const layer *l = n->layers + i;
         linear(x, l, next, rows);
-        for (int r = 0; r < rows; r++)
-            norm_silu_row(next + (size_t)r * l->outputs, l->scale, l->shift,
-                          l->residual ? x + (size_t)r * l->inputs : NULL, l->eps, l->outputs);
+        norm_silu_rows(next, l->scale, l->shift, l->residual ? x : NULL, l->eps, (size_t)rows,
+                       l->outputs);
         x = next;
         next = other;
         other = (float *)x;
     }
-    linear(x, layers + count - 1, y, rows);
+    linear(x, n->layers + n->count - 1, y, rows);
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* Sixteen floats at a time, in the vector types that GCC and Clang have in common: each processor
- * does with them what it can. */
+/* As many floats at a time as the processor has in a register, in the vector types that GCC and Clang
+ * have in common. */
 
 #ifndef LANES_H
 #define LANES_H
@@ -7,25 +7,21 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__)
 #define LANES 16
+#elif defined(__AVX__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
 
 /* They may lie anywhere in memory, among other things. */
-typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
-typedef float half_lanes __attribute__((vector_size(32), aligned(4), may_alias));
-typedef float quarter_lanes __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t mask __attribute__((vector_size(64)));
-typedef double wide_lanes __attribute__((vector_size(64)));
+typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float half_lanes __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(4 * LANES)));
+typedef double wide_lanes __attribute__((vector_size(4 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
-
-/* A function that is compiled for several kinds of processor, the best of which is chosen when the
- * library is loaded. Only glibc's loader does that. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define FOR_EACH_PROCESSOR \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
 
 INLINE lanes all(float value) { return (lanes){0} + value; }
 
@@ -52,15 +48,12 @@ INLINE void store_some(float *to, lanes values, int count)
 
 INLINE float sum(lanes values)
 {
-    half_lanes low, high;
-    memcpy(&low, &values, sizeof low);
-    memcpy(&high, (const char *)&values + sizeof low, sizeof high);
-    low += high;
-    quarter_lanes left, right;
-    memcpy(&left, &low, sizeof left);
-    memcpy(&right, (const char *)&low + sizeof left, sizeof right);
-    left += right;
-    return (left[0] + left[1]) + (left[2] + left[3]);
+    float each[LANES];
+    memcpy(each, &values, sizeof each);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            each[i] += each[i + half];
+    return each[0];
 }
 
 INLINE void widen(lanes values, wide_lanes *low, wide_lanes *high)

@@ -86,6 +86,7 @@ def test_only_so_many_numbers_of_rows_are_multiplied_by_kernels_made_for_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(frozen, "FASTEST", frozen.BlockedNetwork)
+    monkeypatch.setattr(native, "_kernels", None)
     _, network = networks()
     seen = set()
     monkeypatch.setattr(

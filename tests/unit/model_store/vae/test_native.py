@@ -1,6 +1,7 @@
 """Compiled arithmetic computes what torch does, and refuses what would read elsewhere."""
 
 import shutil
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -17,9 +18,17 @@ from model_store.vae.likelihoods import BernoulliLikelihood
 from model_store.vae.native import DenseLayers, Layer, _kernels
 from tests.models import KINDS, random_rows, small_vae, with_random_weights
 
-# Below sixteen lanes, exactly as many, and with something left over.
-SIZES = ((5, 3), (16, 16, 16), (7, 40, 40, 33), (300, 150, 2))
-ROWS = (0, 1, 2, 3, 4, 5, 9)
+# Less than a vector, as much, and more; panels of every width, whole and not.
+SIZES = ((5, 3), (16, 16, 16), (7, 40, 40, 33), (300, 150, 2), (9, 48, 96, 65))
+# Every number that is computed at a time, with something left over or not, and more than a block.
+ROWS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 17, 130)
+
+
+@pytest.fixture(params=_kernels.PROCESSORS, autouse=True)
+def _for_each_kind_of_processor(request: pytest.FixtureRequest) -> Iterator[None]:
+    _kernels.compute_for(request.param)
+    yield
+    _kernels.compute_for(_kernels.PROCESSORS[0])
 
 
 def test_where_there_is_a_compiler_it_is_compiled() -> None:
@@ -32,7 +41,7 @@ def layers(sizes: tuple[int, ...]) -> list[Layer]:
     generator = torch.Generator().manual_seed(sum(sizes))
     found = []
     for inputs, outputs in pairwise(sizes):
-        weight = torch.randn(inputs, outputs, generator=generator) / inputs**0.5
+        weight = torch.randn(outputs, inputs, generator=generator) / inputs**0.5
         bias, scale, shift = torch.randn(3, outputs, generator=generator)
         found.append(Layer(weight, bias, scale, shift, 1e-5, residual=inputs == outputs))
     *hidden, last = found
@@ -43,7 +52,7 @@ def computed(network: list[Layer], x: Tensor) -> Tensor:
     """What torch makes of it in float64."""
     x = x.double()
     for weight, bias, scale, shift, eps, residual in network:
-        y = x @ weight.double() + bias.double()
+        y = x @ weight.double().T + bias.double()
         if scale is not None and shift is not None:
             y = F.layer_norm(y, y.shape[-1:], scale.double(), shift.double(), eps)
             y = F.silu(y) + (x if residual else 0)
@@ -175,9 +184,9 @@ def test_arrays_that_do_not_fit_together_are_refused(
     "network",
     [
         [],
-        [Layer(torch.ones(2, 3), torch.ones(2))],
-        [Layer(torch.ones(2, 3), torch.ones(3), torch.ones(3), torch.ones(3))],
-        [Layer(torch.ones(2, 3), torch.ones(3)), Layer(torch.ones(3, 2), torch.ones(2))],
+        [Layer(torch.ones(3, 2), torch.ones(2))],
+        [Layer(torch.ones(3, 2), torch.ones(3), torch.ones(3), torch.ones(3))],
+        [Layer(torch.ones(3, 2), torch.ones(3)), Layer(torch.ones(2, 3), torch.ones(2))],
         [*layers((2, 3, 4))[:1], *layers((4, 2))],
         [layers((2, 3, 4))[0]._replace(residual=True), *layers((3, 2))],
         [Layer(torch.ones(6), torch.ones(6))],
@@ -207,7 +216,12 @@ def test_without_a_compiler_answers_are_the_same(
     torch.testing.assert_close(compiled.elbo, plain.elbo, rtol=1e-5, atol=1e-5)
 
 
-def test_a_network_keeps_its_weights_alive() -> None:
+def test_a_processor_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="not one of kind 'abacus'"):
+        _kernels.compute_for("abacus")
+
+
+def test_a_network_has_weights_of_its_own() -> None:
     network, x = layers((40, 40, 8)), torch.randn(3, 40)
     expected = computed(network, x)
     compiled = DenseLayers(network)

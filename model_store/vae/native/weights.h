@@ -1,21 +1,15 @@
-#include "arithmetic.h"
+/* Log weights of rows under a VAE, and what they are made of. */
+
+#ifndef WEIGHTS_H
+#define WEIGHTS_H
 
 #include <math.h>
 
+#include "arithmetic.h"
+#include "dense.h"
 #include "lanes.h"
 
 enum { FACTORS = 960 };
-
-FOR_EACH_PROCESSOR
-void norm_silu_rows(float *y, const float *scale, const float *shift,
-                           const float *residual, float eps, size_t rows, int columns)
-{
-    for (size_t row = 0; row < rows; row++, y += columns) {
-        norm_silu_row(y, scale, shift, residual, eps, columns);
-        if (residual != NULL)
-            residual += columns;
-    }
-}
 
 /* Minus log p of a row of zeros and ones: the sum of log(1 + e^a), a being the logits with their
  * signs changed where x is 1.
@@ -65,8 +59,7 @@ INLINE double bernoulli_cost_row(const float *logits, const float *x, int count)
     return cost;
 }
 
-FOR_EACH_PROCESSOR
-void bernoulli_log_prob_rows(const float *logits, const float *x, double *log_prob, size_t rows,
+static void bernoulli_log_prob_rows(const float *logits, const float *x, double *log_prob, size_t rows,
                              size_t rows_of_x, int columns)
 {
     for (size_t row = 0; row < rows; row++)
@@ -74,8 +67,7 @@ void bernoulli_log_prob_rows(const float *logits, const float *x, double *log_pr
                                             x + row % rows_of_x * columns, columns);
 }
 
-FOR_EACH_PROCESSOR
-int are_binary(const float *x, size_t count)
+static int are_binary(const float *x, size_t count)
 {
     int others = 0;
     for (size_t j = 0; j < count; j++)
@@ -83,8 +75,7 @@ int are_binary(const float *x, size_t count)
     return !others;
 }
 
-FOR_EACH_PROCESSOR
-int are_binary_wide(const double *x, float *narrow, size_t count)
+static int are_binary_wide(const double *x, float *narrow, size_t count)
 {
     int others = 0;
     for (size_t j = 0; j < count; j++) {
@@ -94,22 +85,15 @@ int are_binary_wide(const double *x, float *narrow, size_t count)
     return !others;
 }
 
-FOR_EACH_PROCESSOR
-void network_rows(const layer *layers, int count, const float *x, float *y, int rows,
-                  float *scratch, int widest)
-{
-    network(layers, count, x, y, rows, scratch, widest);
-}
-
 /* One row's draws. */
 INLINE void draw(const draws *d, int row)
 {
-    const int latents = d->latents, rows = d->rows;
+    const int latents = d->latents;
     const float *loc = d->q + (size_t)row * 2 * latents;
     const lanes none = all(0.0f);
     double kl = 0.0, total_log_scale = 0.0;
     for (int k = 0; k < d->samples; k++)
-        d->log_ratio[(size_t)k * rows + row] = 0.0;
+        d->log_ratio[k * d->stride + row] = 0.0;
     for (int j = 0; j < latents; j += LANES) {
         const int here = latents - j < LANES ? latents - j : LANES;
         const lanes mean = load_some(loc + j, here, none);
@@ -122,49 +106,55 @@ INLINE void draw(const draws *d, int row)
             kl += 0.5 * ((double)mean[i] * mean[i] + (double)scale[i] * scale[i] - 1.0);
         }
         for (int k = 0; k < d->samples; k++) {
-            const size_t place = (size_t)k * rows + row;
             const lanes drawn = load_some(d->noise + (size_t)k * latents + j, here, none);
             const lanes value = mean + scale * drawn;
-            store_some(d->z + place * latents + j, value, here);
+            store_some(d->z + ((size_t)k * d->rows + row) * latents + j, value, here);
             double difference = 0.0;
             for (int i = 0; i < here; i++)
                 difference += (double)drawn[i] * drawn[i] - (double)value[i] * value[i];
-            d->log_ratio[place] += 0.5 * difference;
+            d->log_ratio[k * d->stride + row] += 0.5 * difference;
         }
     }
     d->kl[row] = kl - total_log_scale;
     for (int k = 0; k < d->samples; k++)
-        d->log_ratio[(size_t)k * rows + row] += total_log_scale;
+        d->log_ratio[k * d->stride + row] += total_log_scale;
 }
 
-FOR_EACH_PROCESSOR
-void draw_rows(const draws *d)
+static void draw_rows(const draws *d)
 {
     for (int row = 0; row < d->rows; row++)
         draw(d, row);
 }
 
-size_t scratch_of(const layer *decoder, int decoders, const draws *d, int widest)
+/* Makes log weights of log ratios. */
+static void weigh_draws(const draws *d, const float *logits, const float *x, int features)
 {
-    const size_t rows = (size_t)d->rows, drawn = rows * (size_t)d->samples;
-    const size_t each = (size_t)d->latents + (size_t)decoder[decoders - 1].outputs;
-    return rows * 2 * (size_t)d->latents + drawn * (each + 2 * (size_t)widest);
+    for (int k = 0; k < d->samples; k++)
+        for (int row = 0; row < d->rows; row++, logits += features)
+            d->log_ratio[k * d->stride + row]
+                -= bernoulli_cost_row(logits, x + (size_t)row * features, features);
 }
 
-FOR_EACH_PROCESSOR
-void weigh_rows(const layer *encoder, int encoders, const layer *decoder, int decoders,
-                const float *x, draws d, int widest, float *scratch)
+static void weigh_rows(const network *encoder, const network *decoder, const float *x, const draws *all_draws,
+                float *scratch)
 {
-    const int features = decoder[decoders - 1].outputs, drawn = d.rows * d.samples;
-    float *q = scratch, *z = q + (size_t)d.rows * 2 * d.latents;
-    float *logits = z + (size_t)drawn * d.latents, *between = logits + (size_t)drawn * features;
+    const int features = encoder->layers->inputs, block = rows_at_once(all_draws->samples);
+    const size_t drawn = (size_t)block * all_draws->samples;
+    draws d = *all_draws;
+    float *q = scratch, *logits = q + (size_t)block * 2 * d.latents;
     d.q = q;
-    d.z = z;
-    network(encoder, encoders, x, q, d.rows, between, widest);
-    for (int row = 0; row < d.rows; row++)
-        draw(&d, row);
-    network(decoder, decoders, z, logits, drawn, between, widest);
-    for (int place = 0; place < drawn; place++)
-        d.log_ratio[place] -= bernoulli_cost_row(logits + (size_t)place * features,
-                                                 x + (size_t)(place % d.rows) * features, features);
+    d.z = logits + drawn * features;
+    float *between = d.z + drawn * d.latents;
+    for (int start = 0; start < all_draws->rows; start += block) {
+        d.rows = all_draws->rows - start < block ? all_draws->rows - start : block;
+        d.log_ratio = all_draws->log_ratio + start;
+        d.kl = all_draws->kl + start;
+        const float *here = x + (size_t)start * features;
+        network_rows(encoder, here, q, d.rows, between);
+        draw_rows(&d);
+        network_rows(decoder, d.z, logits, d.rows * d.samples, between);
+        weigh_draws(&d, logits, here, features);
+    }
 }
+
+#endif
