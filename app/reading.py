@@ -1,13 +1,13 @@
 """Small bodies of one kind and length, read together: most are one another but for their digits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from app.heads import Kind
-from app.routes.media import Media, Sent
+from app.routes.media import Sent
 from app.wire import json
 from app.wire.digits import Template, template_of
 
@@ -23,33 +23,36 @@ class Body(NamedTuple):
         options: Its fields but for rows; those that are known to be the same are one object.
         arrays: The rows, by the names of their fields.
         rows: How many; one where there are no fields of rows.
+        key: What it has in common with those it can be answered with; None if it cannot be.
     """
 
     options: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
     rows: int
+    key: Hashable | None
 
 
 class _Known(NamedTuple):
     """What a body that has been read has in common with others.
 
     Args:
-        options: Its fields but for rows.
+        body: The body.
         name: Of its field of rows.
-        rows: How many.
         template: What is compared.
     """
 
-    options: Mapping[str, Any]
+    body: Body
     name: str
-    rows: int
     template: Template
 
     def read(self, sent: Sequence[Sent]) -> list[Body | None]:
         """What those bodies hold that differ from it in nothing but digits."""
         fits, digits = self.template.read([each.content for each in sent])
-        others = zip(fits, digits, strict=True)
-        return [Body(self.options, {self.name: r}, self.rows) if fit else None for fit, r in others]
+        options, _, rows, key = self.body
+        return [
+            Body(options, {self.name: each}, rows, key) if fit else None
+            for fit, each in zip(fits, digits, strict=True)
+        ]
 
 
 class Reader:
@@ -70,14 +73,14 @@ class Reader:
         found: list[Body | None] = [None] * len(sent)
         # Where there was nothing in common a lone body is not looked at again.
         if known is None and (len(sent) > 1 or key not in self._known):
-            found[0] = _alone(kind.media, sent[0])
+            found[0] = _alone(kind, sent[0])
             known = self._remember(key, sent[0], found[0])
         if known is not None:
             found = known.read(sent)
             if not any(found):
                 # It will be another one that the next are compared with.
                 del self._known[key]
-        return [b or _alone(kind.media, each) for b, each in zip(found, sent, strict=True)]
+        return [b or _alone(kind, each) for b, each in zip(found, sent, strict=True)]
 
     def _remember(self, key: tuple[Kind, int], sent: Sent, body: Body | None) -> _Known | None:
         if body is None or key[1] > _LONGEST_REMEMBERED:
@@ -86,18 +89,18 @@ class Reader:
         if len(body.arrays) == 1 and sent.media_type == json.MEDIA_TYPE:
             ((name, rows),) = body.arrays.items()
             template = template_of(bytes(sent.content), rows)
-            known = None if template is None else _Known(body.options, name, body.rows, template)
+            known = None if template is None else _Known(body, name, template)
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
         self._known[key] = known
         return known
 
 
-def _alone(media: Media, sent: Sent) -> Body | None:
+def _alone(kind: Kind, sent: Sent) -> Body | None:
     arrays: dict[str, np.ndarray] = {}
     options: dict[str, Any] = {}
     try:
-        fields = media.fields_of(sent)
+        fields = kind.media.fields_of(sent)
     except Exception:  # noqa: BLE001 - it will be raised again where it is told
         return None
     for name, value in fields.items():
@@ -105,4 +108,20 @@ def _alone(media: Media, sent: Sent) -> Body | None:
             arrays[name] = value.numpy()
         else:
             options[name] = value
-    return Body(options, arrays, len(next(iter(arrays.values()))) if arrays else 1)
+    rows = len(next(iter(arrays.values()))) if arrays else 1
+    return Body(options, arrays, rows, _key_of(kind, options, arrays))
+
+
+def _key_of(
+    kind: Kind, options: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> Hashable | None:
+    whole = kind.media.question.of_whole_requests
+    # Without rows, or with an option that is about all rows of a request, it asks by itself.
+    if not arrays or any(name in options for name in whole):
+        return None
+    key = (kind, *arrays, *options.items(), *map(type, options.values()))
+    try:
+        hash(key)
+    except TypeError:  # an option is a list
+        return None
+    return key

@@ -105,9 +105,15 @@ class Together:
         self._read_count = 0
 
     def add(self, asker: Asker, kind: Kind, body: bytes | memoryview) -> None:
-        """Has a request answered, or passed on, soon."""
+        """Has a request answered, or passed on, soon; now, if there is nobody else to ask."""
         self._new.append((asker, kind, body))
-        self._start()
+        if self._is_going:
+            return
+        if asker.open_connections > 1:
+            self._start()
+        else:
+            self._is_going = True
+            self._go_on()
 
     def _start(self) -> None:
         if not self._is_going:
@@ -148,18 +154,11 @@ class Together:
 
     def _group(self, kind: Kind, body: Body) -> _Group:
         """Those that ask the same."""
-        options, whole = body.options, kind.media.question.of_whole_requests
-        # Without rows, or with an option that is about all rows of a request, it asks by itself.
-        takes_others = bool(body.arrays) and not any(name in options for name in whole)
-        key = (kind, *body.arrays, *options.items(), *map(type, options.values()))
-        try:
-            group = self._groups.get(key) if takes_others else None
-        except TypeError:  # an option is a list
-            group, takes_others = None, False
+        group = None if body.key is None else self._groups.get(body.key)
         if group is None:
-            group = _Group(key if takes_others else object(), kind, options, takes_others)
-            group.most_rows = self._most_rows.get(group.key)
-            self._groups[group.key] = group
+            key = object() if body.key is None else body.key
+            group = self._groups[key] = _Group(key, kind, body.options, body.key is not None)
+            group.most_rows = self._most_rows.get(key)
         return group
 
     def _answer_oldest(self) -> None:

@@ -84,7 +84,7 @@ class Template(NamedTuple):
         """
         all_bytes = np.frombuffer(b"".join(bodies), np.uint8).reshape(len(bodies), -1)
         above = all_bytes ^ self.text
-        fits: list[bool] = np.all(above <= self.largest, axis=1).tolist()
+        fits: list[bool] = np.logical_and.reduce(above <= self.largest, axis=1).tolist()
         return fits, above[:, self.places].astype(np.float32).reshape(len(bodies), *self.shape)
 
 

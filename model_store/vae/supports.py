@@ -84,7 +84,7 @@ class IntegerSupport(Support):
 
     def narrowed(self, x: Float[Tensor, "rows features"]) -> Float[Tensor, "rows features"] | None:
         """The values in float32 if every one is allowed, found out while they are converted."""
-        if self._is_binary and native.fits(x, dtype=torch.float64):
+        if x.dtype == torch.float64 and self._is_binary and native.fits(x, dtype=torch.float64):
             return native.as_binary(x)
         return super().narrowed(x)
 

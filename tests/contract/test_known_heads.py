@@ -245,13 +245,17 @@ def test_the_last_answer_closes_the_connection(server: Listening) -> None:
     async def talk(connection: Connection) -> tuple[Answer, bool]:
         await connection.ask(request(ELBO, ROWS))
         connection.writer.write(request(ELBO, ROWS))
-        (protocol,) = server.state.connections
-        while protocol._head is None:
+        while not (busy := [each for each in server.state.connections if each._head is not None]):
             await asyncio.sleep(0)
-        protocol.shutdown()
+        busy[0].shutdown()
         return await connection.answer(), await connection.is_closed()
 
-    answer, closed = server.run(talk)
+    async def be_there(connection: Connection) -> None:
+        # A lone client is answered before anybody can look.
+        await connection.ask(request(ELBO, ROWS))
+        await asyncio.sleep(0.1)
+
+    (answer, closed), _ = server.run_each([talk, be_there])
 
     assert (answer.status, answer.headers["connection"], closed) == (200, "close", True)
 

@@ -62,40 +62,29 @@ static void norm_silu_rows(float *y, const float *scale, const float *shift, con
 }
 
 /* A panel's outputs of so many rows; how many rows and how wide a panel are constants where this is
- * called. Few sums are kept in several parts, so that one addition need not wait for another. */
+ * called. Each output is summed in the order of the inputs, whatever is computed beside it: a row's
+ * outputs are the same bit for bit wherever it stands. */
 INLINE void block(const float *x, int inputs, const float *weight, const float *bias, float *y,
                   int outputs, int here, const int rows, const int width)
 {
-    const int vectors = width / LANES, count = rows * vectors;
-    const int parts = count >= 8 ? 1 : count >= 4 ? 2 : 4;
-    lanes sums[4 * 8 * PANEL / LANES];
+    const int vectors = width / LANES;
+    lanes sums[8 * PANEL / LANES];
     for (int v = 0; v < vectors; v++)
         for (int r = 0; r < rows; r++)
-            for (int p = 0; p < parts; p++)
-                sums[p * count + r * vectors + v] = p == 0 ? load(bias + v * LANES) : all(0.0f);
-    int i = 0;
-    for (; i + parts <= inputs; i += parts)
-        for (int p = 0; p < parts; p++)
-            for (int v = 0; v < vectors; v++) {
-                const lanes w = load(weight + (size_t)(i + p) * width + v * LANES);
-                for (int r = 0; r < rows; r++)
-                    sums[p * count + r * vectors + v] += w * x[(size_t)r * inputs + i + p];
-            }
-    for (; i < inputs; i++)
-        for (int v = 0; v < vectors; v++)
+            sums[r * vectors + v] = load(bias + v * LANES);
+    for (int i = 0; i < inputs; i++, weight += width)
+        for (int v = 0; v < vectors; v++) {
+            const lanes w = load(weight + v * LANES);
             for (int r = 0; r < rows; r++)
-                sums[r * vectors + v]
-                    += load(weight + (size_t)i * width + v * LANES) * x[(size_t)r * inputs + i];
+                sums[r * vectors + v] += w * x[(size_t)r * inputs + i];
+        }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) {
-            lanes total = sums[r * vectors + v];
-            for (int p = 1; p < parts; p++)
-                total += sums[p * count + r * vectors + v];
             const int left = here - v * LANES;
             if (left >= LANES)
-                store(y + (size_t)r * outputs + v * LANES, total);
+                store(y + (size_t)r * outputs + v * LANES, sums[r * vectors + v]);
             else if (left > 0)
-                store_some(y + (size_t)r * outputs + v * LANES, total, left);
+                store_some(y + (size_t)r * outputs + v * LANES, sums[r * vectors + v], left);
         }
 }
 

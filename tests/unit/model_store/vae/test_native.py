@@ -15,7 +15,9 @@ from torch.nn import functional as F
 from model_store.vae import native
 from model_store.vae.estimators import compiled, estimate_elbo
 from model_store.vae.likelihoods import BernoulliLikelihood
+from model_store.vae.model import VAE
 from model_store.vae.native import DenseLayers, Layer, _kernels
+from model_store.vae.rows import Rows
 from tests.models import KINDS, random_rows, small_vae, with_random_weights
 
 # Less than a vector, as much, and more; panels of every width, whole and not.
@@ -133,6 +135,24 @@ def test_log_weights_and_kl_are_those_that_torch_finds(
     for name in ("elbo", "reconstruction", "kl_divergence", "standard_error"):
         ours, torchs = getattr(found, name), getattr(expected, name)
         torch.testing.assert_close(ours, torchs, rtol=1e-5, atol=1e-5)
+
+
+def test_a_row_has_the_same_answer_bit_for_bit_wherever_it_stands() -> None:
+    vae = with_random_weights(small_vae("bernoulli")).freeze()
+    rows = vae.to_model_units(random_rows("bernoulli", 23))
+    together, _ = weights(vae, rows)
+
+    alone = [weights(vae, rows.select(slice(i, i + 1)))[0] for i in range(23)]
+    turned, _ = weights(vae, rows.select(torch.arange(22, -1, -1)))
+
+    assert np.array_equal(together, np.concatenate(alone, axis=1))
+    assert np.array_equal(together, turned[:, ::-1])
+
+
+def weights(vae: VAE, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    found = compiled.weigh(vae, rows, num_samples=2, seed=5)
+    assert found is not None
+    return found
 
 
 def test_scales_are_brought_into_their_range() -> None:
