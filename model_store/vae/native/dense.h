@@ -16,6 +16,9 @@ enum { SUMS = 24 };
 enum { SUMS = 12 };
 #endif
 
+/* Inputs of a row that are looked at at a time. */
+enum { PLACES = 1024 };
+
 /* y = SiLU(LayerNorm(y)) + residual, in place; `residual` may be NULL. */
 INLINE void norm_silu_row(float *y, const float *scale, const float *shift, const float *residual,
                           float eps, int count)
@@ -112,11 +115,67 @@ INLINE void panel(const float *x, int inputs, const float *weight, const float *
               1, width);
 }
 
+/* A panel's outputs of one row so far, from some of its inputs. */
+INLINE void add_to_panel(const float *x, const int *places, int count, const float *weight,
+                         const float *so_far, float *y, int here, const int width)
+{
+    const int vectors = width / LANES;
+    lanes sums[PANEL / LANES];
+    for (int v = 0; v < vectors; v++) {
+        const int left = here - v * LANES;
+        sums[v] = left >= LANES ? load(so_far + v * LANES)
+                                : load_some(so_far + v * LANES, left > 0 ? left : 0, all(0.0f));
+    }
+    for (int i = 0; i < count; i++)
+        for (int v = 0; v < vectors; v++)
+            sums[v] += load(weight + (size_t)places[i] * width + v * LANES) * x[places[i]];
+    for (int v = 0; v < vectors; v++) {
+        const int left = here - v * LANES;
+        if (left >= LANES)
+            store(y + v * LANES, sums[v]);
+        else if (left > 0)
+            store_some(y + v * LANES, sums[v], left);
+    }
+}
+
+/* y = x weight + bias of one row. What that takes is the way of the weights from memory, so those of
+ * inputs that are 0, of which there may be many, are not read. */
+static void one_row(const float *x, const layer *l, float *y)
+{
+    const int inputs = l->inputs, outputs = l->outputs;
+    const float *so_far = l->bias;
+    int places[PLACES];
+    for (int start = 0; start < inputs; start += PLACES, so_far = y) {
+        const int end = start + PLACES < inputs ? start + PLACES : inputs;
+        const float *weight = l->panels;
+        int count = 0;
+        for (int i = start; i < end; i++) {
+            places[count] = i;
+            count += x[i] != 0.0f;
+        }
+        for (int first = 0; first < outputs; first += PANEL) {
+            const int left = outputs - first, width = panel_width(left);
+            const float *from = so_far + first;
+            if (width == PANEL)
+                add_to_panel(x, places, count, weight, from, y + first, left, PANEL);
+            else if (width == 2 * PANEL / 3)
+                add_to_panel(x, places, count, weight, from, y + first, left, 2 * PANEL / 3);
+            else
+                add_to_panel(x, places, count, weight, from, y + first, left, PANEL / 3);
+            weight += (size_t)inputs * width;
+        }
+    }
+}
+
 /* y (rows, outputs) = x weight + bias. */
 static void linear(const float *x, const layer *l, float *y, int rows)
 {
     const float *weight = l->panels, *bias = l->bias;
     const int inputs = l->inputs, outputs = l->outputs;
+    if (rows == 1) {
+        one_row(x, l, y);
+        return;
+    }
     for (int first = 0; first < outputs; first += PANEL) {
         const int left = outputs - first, width = panel_width(left);
         if (width == PANEL)

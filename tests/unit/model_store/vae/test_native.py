@@ -21,7 +21,7 @@ from model_store.vae.rows import Rows
 from tests.models import KINDS, random_rows, small_vae, with_random_weights
 
 # Less than a vector, as much, and more; panels of every width, whole and not.
-SIZES = ((5, 3), (16, 16, 16), (7, 40, 40, 33), (300, 150, 2), (9, 48, 96, 65))
+SIZES = ((5, 3), (16, 16, 16), (7, 40, 40, 33), (300, 150, 2), (9, 48, 96, 65), (2500, 70))
 # Every number that is computed at a time, with something left over or not, and more than a block.
 ROWS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 17, 130)
 
@@ -66,6 +66,16 @@ def computed(network: list[Layer], x: Tensor) -> Tensor:
 @pytest.mark.parametrize("rows", ROWS)
 def test_layers_of_any_size_compute_what_torch_does(sizes: tuple[int, ...], rows: int) -> None:
     network, x = layers(sizes), torch.randn(rows, sizes[0])
+
+    y = DenseLayers(network)(x)
+
+    torch.testing.assert_close(y.double(), computed(network, x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_inputs_that_are_zero_add_nothing(rows: int) -> None:
+    network, x = layers((2500, 70)), torch.randn(rows, 2500)
+    x[:, 100:1500] = 0
 
     y = DenseLayers(network)(x)
 
