@@ -13,8 +13,9 @@ STORE ?= models
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
-# Pinned versions decide what is installed, so only these two files make an installation stale.
-PINS := pyproject.toml constraints.txt
+# Pinned versions decide what is installed, and what is compiled is compiled then: nothing but these
+# files makes an installation stale.
+PINS := pyproject.toml constraints.txt $(wildcard model_store/vae/native/*.[ch])
 
 .DELETE_ON_ERROR:
 .PHONY: help serve test setup lint format clean

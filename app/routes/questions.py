@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from app.asgi import Written, headers_of, is_stream, read_body, respond
+from app.asgi import Written, headers_of, is_stream, read_body, read_in_place, respond
 from app.dependencies import Services
 from app.inference import Inference
 from app.loaded_model import LoadedModel
@@ -22,6 +22,7 @@ from app.routes.media import Media, Query, Sent, media_type_of, query_of, refuse
 from app.routes.streams import Stream
 from app.schemas.problem import documented
 from app.schemas.tensors import Question, Reply
+from app.wire import safetensors
 
 # Of the paths of all questions.
 PREFIX = "/v1/models/{model}"
@@ -70,7 +71,11 @@ class QuestionRoute(APIRoute):
             await answers.run(receive, send)
             return
         asked = self.asked(scope, headers, model, services)
-        content = await read_body(receive)
+        length = headers.get(b"content-length", b"")
+        if asked.media_type == safetensors.MEDIA_TYPE and length.isdigit():
+            content: bytes | memoryview = await read_in_place(receive, int(length))
+        else:
+            content = await read_body(receive)
         with services.patience.while_there(receive):
             written = await self._exchange(asked, content, services)
         await respond(send, written, asked.wanted)
@@ -89,7 +94,9 @@ class QuestionRoute(APIRoute):
         refuse_compressed(headers)
         return Asked(model, media, wanted, media_type_of(headers), query_of(scope))
 
-    async def _exchange(self, asked: Asked, content: bytes, services: Services) -> Written:
+    async def _exchange(
+        self, asked: Asked, content: bytes | memoryview, services: Services
+    ) -> Written:
         sent = Sent(content, asked.media_type, asked.query)
         reply = await self._answer(sent, asked.media, asked.model, services.inference)
         most_numbers = services.settings.max_elements

@@ -1,8 +1,10 @@
 """Compiled arithmetic computes what torch does, and refuses what would read elsewhere."""
 
 import shutil
+import sysconfig
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,9 +36,9 @@ def _for_each_kind_of_processor(request: pytest.FixtureRequest) -> Iterator[None
 
 
 def test_where_there_is_a_compiler_it_is_compiled() -> None:
-    has_compiler = shutil.which("gcc") is not None
+    headers = Path(sysconfig.get_path("include"), "Python.h")
 
-    assert has_compiler == native.IS_COMPILED
+    assert native.IS_COMPILED == (shutil.which("gcc") is not None and headers.exists())
 
 
 def layers(sizes: tuple[int, ...]) -> list[Layer]:
