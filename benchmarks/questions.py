@@ -1,6 +1,5 @@
 """Questions about rows, asked in process or over HTTP on one connection."""
 
-import http.client
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from benchmarks.connection import Connection
 from benchmarks.measured_model import NAME, PIXELS
 from benchmarks.servers import Server
 from model_store.vae.estimators import estimate_elbo, estimate_log_likelihood
@@ -86,39 +86,20 @@ def answer_of(estimate: object, question: Question) -> Tensor:
 
 def over_http(server: Server, question: Question, media_type: str) -> Call:
     """Questions on one connection, whose bodies are made once for each number of rows."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
+    connection = Connection(server.port)
     kept: dict[int, Sent] = {}
 
     def ask(x: Tensor) -> Tensor:
         if len(x) not in kept:
             kept.clear()
             kept[len(x)] = Sent.of(x, question, media_type)
-        content = posted(connection, kept[len(x)])
+        sent = kept[len(x)]
+        content = connection.post(sent.path, sent.body, sent.media_type)
         if media_type == SAFETENSORS:
             return load(content)[question.answer]
         return torch.tensor(orjson.loads(content)[question.answer])
 
     return ask
-
-
-def posted(connection: http.client.HTTPConnection, sent: Sent) -> bytes:
-    """The answer; a connection that was closed while others had their turns is opened again.
-
-    Raises:
-        RuntimeError: it is no 200.
-    """
-    request = {"Content-Type": sent.media_type, "Accept": sent.media_type}
-    try:
-        connection.request("POST", sent.path, sent.body, request)
-        response = connection.getresponse()
-    except ConnectionError:
-        connection.close()
-        connection.request("POST", sent.path, sent.body, request)
-        response = connection.getresponse()
-    content = response.read()
-    if response.status != http.HTTPStatus.OK:
-        raise RuntimeError(f"{sent.path} answered {response.status}: {content[:500]!r}")
-    return content
 
 
 def body_of(x: Tensor, question: Question, media_type: str) -> bytes:

@@ -1,6 +1,5 @@
 """What many small requests notice of one client's large ones: the 99th percentile of their time."""
 
-import http.client
 import os
 import threading
 from collections.abc import Iterator
@@ -8,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.comparison import Comparison
+from benchmarks.connection import Connection
 from benchmarks.load import LOAD_CORE
-from benchmarks.questions import ELBO, JSON, SAFETENSORS, Sent, posted, rows_of
+from benchmarks.questions import ELBO, JSON, SAFETENSORS, Sent, rows_of
 from benchmarks.servers import Server, serving
 from benchmarks.serving.turns import OURS_PORT, Turns
 
@@ -53,10 +53,10 @@ def large_client(server: Server, sent: Sent) -> Iterator[None]:
     def ask() -> None:
         # Of this thread only.
         os.sched_setaffinity(0, {LOAD_CORE})
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = Connection(server.port)
         try:
             while not over.is_set():
-                posted(connection, sent)
+                connection.post(sent.path, sent.body, sent.media_type)
                 answered.set()
         except (OSError, RuntimeError) as error:
             failures.append(error)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.comparison import Comparison
+from benchmarks.comparison import FLAT, Comparison
 from benchmarks.load import LOAD_CORE
 from benchmarks.measured_model import MODEL, NAME, PIXELS
 from benchmarks.plain_scoring import network_alone
@@ -19,6 +19,8 @@ from model_store.build import build_vae
 from model_store.store import FolderStore
 
 MANY, FEW, ROWS = 64, 4, 256
+# Of more rows there would be too few answers in a turn to count.
+COUNTS = (64, 256, 4_096)
 
 
 def compare(root: Path, turns: Turns) -> Iterator[Comparison]:
@@ -55,6 +57,7 @@ def compare(root: Path, turns: Turns) -> Iterator[Comparison]:
                 moonshot=0.6,
             )
         yield against_the_network(root, ours, turns)
+        yield flatness(ours, turns)
 
 
 def against_the_network(root: Path, ours: Server, turns: Turns) -> Comparison:
@@ -88,4 +91,23 @@ def against_the_network(root: Path, ours: Server, turns: Turns) -> Comparison:
         *turns.measure(served, alone),
         goal=0.7,
         moonshot=0.9,
+    )
+
+
+def flatness(ours: Server, turns: Turns) -> Comparison:
+    """The slowest rows per second over the fastest, whatever their number in a request."""
+    bodies = {count: Sent.of(rows_of(count), ELBO, SAFETENSORS) for count in COUNTS}
+    rates = [
+        [
+            count * turns.load_of(ours, sent, connections=FEW).requests_per_second
+            for count, sent in bodies.items()
+        ]
+        for _ in range(turns.rounds)
+    ]
+    return Comparison(
+        f"{COUNTS[0]} to {COUNTS[-1]:,} rows as safetensors, {FEW} connections: slowest, "
+        "baseline fastest, rows/s",
+        [min(each) for each in rates],
+        [max(each) for each in rates],
+        FLAT,
     )

@@ -17,7 +17,11 @@ class Sending:
 
     def __init__(self, parts: Sequence[bytes], *, is_whole: bool = True) -> None:
         self._messages: list[Message] = [
-            {"type": "http.request", "body": part, "more_body": not is_whole or part is not parts[-1]}
+            {
+                "type": "http.request",
+                "body": part,
+                "more_body": not is_whole or part is not parts[-1],
+            }
             for part in parts
         ]
 
