@@ -24,8 +24,8 @@ IS_COMPILED = _kernels is not None
 # with AVX-512 only where they have several threads.
 FEW_ROWS = {"avx512": 32, "avx2": 32, "any": 8}
 
-# These have one thread; torch's are as quick with several.
-_MOST_THREADS = 4
+# These have one thread; of more numbers than that torch's are as quick with several.
+_MOST_THREADS, _MANY = 4, 2**15
 
 
 def takes(rows: int) -> bool:
@@ -116,14 +116,19 @@ class DenseLayers:
 def compiled(layers: Sequence[Layer]) -> DenseLayers | None:
     """The network of these layers, if it can be had."""
     tensors = [each for layer in layers for each in layer[:4] if each is not None]
-    with torch.no_grad():
-        return DenseLayers(layers) if fits(*tensors) else None
+    return (
+        DenseLayers(layers) if _kernels is not None and _are_plain(tensors, torch.float32) else None
+    )
 
 
 def fits(*values: Tensor, dtype: torch.dtype = torch.float32) -> bool:
-    """Whether these can be computed with here, now."""
-    if _kernels is None or torch.get_num_threads() > _MOST_THREADS:
+    """Whether these can be computed with here, now, and sooner than by torch."""
+    if _kernels is None or not _are_plain(values, dtype):
         return False
+    return values[0].numel() <= _MANY or torch.get_num_threads() <= _MOST_THREADS
+
+
+def _are_plain(values: Sequence[Tensor], dtype: torch.dtype) -> bool:
     for v in values:
         if v.dtype != dtype or not v.is_cpu or v.requires_grad or not v.is_contiguous():
             return False

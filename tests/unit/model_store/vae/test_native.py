@@ -261,3 +261,16 @@ def test_a_network_has_weights_of_its_own() -> None:
 
     del network
     torch.testing.assert_close(compiled(x).double(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_many_numbers_are_left_to_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = torch.zeros(8), torch.zeros(2**16)
+    assert native.fits(few)
+    assert native.fits(many)
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+
+    assert native.fits(few)
+    assert not native.fits(many)
+    assert native.takes(8)
+    assert not native.takes(64)
