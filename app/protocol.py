@@ -41,12 +41,12 @@ class QuestionProtocol(HttpToolsProtocol):
         self._together = together
         # Whether uvicorn's parser is in the middle of a request.
         self._is_reading = False
-        # Of a request that is still coming, and of one that is being answered.
-        self._coming: Head | None = None
+        # Of a request that is still coming, with who takes the rest of its body, and of one that is
+        # being answered.
+        self._coming: tuple[Head, Collecting] | None = None
         self._head: Head | None = None
-        # What has come of it, and who takes the rest of it.
+        # What has come of it.
         self._parts: tuple[bytes | memoryview, ...] = ()
-        self._collecting: Collecting | None = None
         self._began = 0.0
         self._early = b""
         self._is_last = False
@@ -86,19 +86,20 @@ class QuestionProtocol(HttpToolsProtocol):
             super().data_received(data)
             self._learn(data, end)
         elif missing:
-            self._coming, self._parts = head, (data[:end],)
-            self._collecting = Collecting(self, self._gathering, data[end:], head.body_bytes)
+            self._parts = (data[:end],)
+            collecting = Collecting(self, self._gathering, data[end:], head.body_bytes)
+            self._coming = head, collecting
         else:
             self._parts = (data,)
             self._ask(head, data[end:])
 
     def body_collected(self) -> None:
         """All of a request has come."""
-        head, collecting = self._coming, self._collecting
-        if head is None or collecting is None:
+        if self._coming is None:
             return
+        (head, collecting), self._coming = self._coming, None
         body = collecting.come
-        self._coming, self._collecting, self._parts = None, None, (*self._parts, body)
+        self._parts = (*self._parts, body)
         self._ask(head, body)
 
     def _ask(self, head: Head, body: bytes | memoryview) -> None:
@@ -115,22 +116,17 @@ class QuestionProtocol(HttpToolsProtocol):
         parts, self._parts = self._parts, ()
         return b"".join(parts)
 
-    def _stop_collecting(self) -> bytes:
-        """What has come of a request that is still coming, the rest of which goes uvicorn's way."""
-        collecting, self._coming, self._collecting = self._collecting, None, None
-        if collecting is not None:
-            collecting.end()
-            self._parts = (*self._parts, collecting.come)
-        return self._collected()
-
     def shutdown(self) -> None:
         """The server is about to end."""
         if self._head is not None:
             self._is_last = True
             return
         if self._coming is not None:
-            # A request that has begun is answered.
-            super().data_received(self._stop_collecting())
+            # A request that has begun is answered; the rest of it goes uvicorn's way.
+            (_, collecting), self._coming = self._coming, None
+            collecting.end()
+            self._parts = (*self._parts, collecting.come)
+            super().data_received(self._collected())
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:

@@ -230,7 +230,7 @@ def test_a_request_that_has_begun_is_answered_at_the_end(server: Listening) -> N
         await connection.ask(sent)
         connection.writer.write(sent[:-5])
         (protocol,) = server.state.connections
-        while protocol._collecting is None:
+        while protocol._coming is None:
             await asyncio.sleep(0)
         protocol.shutdown()
         connection.writer.write(sent[-5:])

@@ -75,14 +75,15 @@ def _of_weighed(log_weights: np.ndarray, kl: np.ndarray) -> ElboEstimate:
     Raises:
         OutOfRangeError: a row's elbo is not finite.
     """
-    several = len(log_weights) > 1
-    elbo = log_weights.mean(axis=0) if several else log_weights[0]
-    found, of_all = torch.from_numpy(elbo), torch.from_numpy(log_weights)
+    elbo, error = log_weights[0], None
+    if len(log_weights) > 1:
+        elbo = log_weights.mean(axis=0)
+        error = bounds.elbo_standard_error(torch.from_numpy(log_weights))
     return ElboEstimate(
-        elbo=finite_rows(found, "elbo"),
+        elbo=finite_rows(torch.from_numpy(elbo), "elbo"),
         reconstruction=torch.from_numpy(elbo + kl),
         kl_divergence=torch.from_numpy(kl),
-        standard_error=bounds.elbo_standard_error(of_all) if several else None,
+        standard_error=error,
         kl_estimator="analytic",
     )
 

@@ -55,7 +55,7 @@ INLINE void norm_silu_row(float *y, const float *scale, const float *shift, cons
 }
 
 static void norm_silu_rows(float *y, const float *scale, const float *shift, const float *residual,
-                    float eps, size_t rows, int columns)
+                           float eps, size_t rows, int columns)
 {
     for (size_t row = 0; row < rows; row++, y += columns) {
         norm_silu_row(y, scale, shift, residual, eps, columns);
@@ -82,13 +82,9 @@ INLINE void block(const float *x, int inputs, const float *weight, const float *
                 sums[r * vectors + v] += w * x[(size_t)r * inputs + i];
         }
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) {
-            const int left = here - v * LANES;
-            if (left >= LANES)
-                store(y + (size_t)r * outputs + v * LANES, sums[r * vectors + v]);
-            else if (left > 0)
-                store_some(y + (size_t)r * outputs + v * LANES, sums[r * vectors + v], left);
-        }
+        for (int v = 0; v < vectors; v++)
+            store_up_to(y + (size_t)r * outputs + v * LANES, sums[r * vectors + v],
+                        here - v * LANES);
 }
 
 /* A panel's outputs of all rows. Of many rows the last may be computed twice, which is quicker than
@@ -129,13 +125,8 @@ INLINE void add_to_panel(const float *x, const int *places, int count, const flo
     for (int i = 0; i < count; i++)
         for (int v = 0; v < vectors; v++)
             sums[v] += load(weight + (size_t)places[i] * width + v * LANES) * x[places[i]];
-    for (int v = 0; v < vectors; v++) {
-        const int left = here - v * LANES;
-        if (left >= LANES)
-            store(y + v * LANES, sums[v]);
-        else if (left > 0)
-            store_some(y + v * LANES, sums[v], left);
-    }
+    for (int v = 0; v < vectors; v++)
+        store_up_to(y + v * LANES, sums[v], here - v * LANES);
 }
 
 /* y = x weight + bias of one row. What that takes is the way of the weights from memory, so those of

@@ -46,6 +46,15 @@ INLINE void store_some(float *to, lanes values, int count)
     memcpy(to, &values, sizeof(float) * (size_t)count);
 }
 
+/* As many of them as there is room for. */
+INLINE void store_up_to(float *to, lanes values, int room)
+{
+    if (room >= LANES)
+        store(to, values);
+    else if (room > 0)
+        store_some(to, values, room);
+}
+
 INLINE float sum(lanes values)
 {
     float each[LANES];
